@@ -1,0 +1,132 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package stream turns the records of the socket Daemon into connections and
+// their two byte directions, and hands these to the handlers of protocols. It
+// is used on one goroutine.
+package stream
+
+import (
+	"net/netip"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Direction is that of bytes as the observed process sees them.
+type Direction uint8
+
+// The two directions of a connection.
+const (
+	Receive Direction = iota // the process received the bytes
+	Send                     // the process sent them
+)
+
+// Role tells which side of the connection the observed process is.
+type Role uint8
+
+// The roles of a process.
+const (
+	Unknown Role = iota
+	Server
+	Client
+)
+
+// Proto is what the kernel recognized from the first bytes.
+type Proto uint8
+
+// The protocols that the kernel side recognizes.
+const (
+	ProtoUnknown Proto = iota
+	ProtoHTTP1
+)
+
+// Conn is one connection as one process sees it. Both ends of a connection
+// between two observed processes are two Conns.
+type Conn struct {
+	// ID is unique while the receiver runs.
+	ID    uint64
+	Role  Role
+	Proto Proto
+	// Process is never nil.
+	Process *probe.ProcessInfo
+	// Local and Remote are unmapped (never IPv4 in IPv6). They are invalid for Unix sockets.
+	Local, Remote netip.AddrPort
+	// NetNS is the inode number of the network namespace, 0 when not known.
+	NetNS uint32
+	// Unix tells that it is a Unix stream socket.
+	Unix bool
+}
+
+// Segment is a run of bytes in one direction, of which the capture may have
+// copied only a prefix.
+type Segment struct {
+	Dir Direction
+	// Data is the captured prefix. It is valid only during the call.
+	Data []byte
+	// Len is the number of bytes in the stream, at least len(Data).
+	Len int64
+	// Last holds the last LastLen bytes of the segment when Data is shorter than Len
+	// and the capture knows them.
+	Last    [8]byte
+	LastLen uint8
+	// Start and End are the kernel's boot time of the first and the last byte, ns.
+	Start, End uint64
+	// Seq is the TCP sequence number of the first byte: the same at both ends.
+	// On other sockets it counts bytes from where observation began.
+	Seq uint32
+	// TID is the thread that received or sent the first byte.
+	TID uint32
+	// Parent names the request that this thread was serving, and no other, when it
+	// sent the segment: connection and sequence number. Zero when not known.
+	Parent Ref
+}
+
+// Ref names a request: the connection on which the serving process received
+// it and the Seq of the segment that it began in.
+type Ref struct {
+	Conn uint64
+	Seq  uint32
+}
+
+// CloseReason says why a connection is no longer followed.
+type CloseReason uint8
+
+// The reasons for Handler.Close.
+const (
+	Closed   CloseReason = iota // both sides are closed
+	Reset                       // a reset or another error ended it
+	Evicted                     // the table of connections was full or the kernel's close was not seen
+	Shutdown                    // the receiver stops
+)
+
+// Handler follows one connection of one protocol.
+type Handler interface {
+	// Segment takes the bytes of either direction in the kernel's order.
+	Segment(s *Segment)
+	// Skip says that n bytes of a direction were not seen.
+	Skip(d Direction, n int64)
+	// EOF says that no more bytes come in that direction.
+	EOF(d Direction, ts uint64)
+	// Idle says that nothing was sent or received for a while before ts.
+	Idle(ts uint64)
+	// Close is the last call.
+	Close(reason CloseReason, ts uint64)
+}
+
+// Protocol makes handlers. It is registered with the socket Daemon by an
+// Instrument at Load.
+type Protocol interface {
+	// Proto is the kernel's name of it.
+	Proto() Proto
+	// Open returns a handler for a connection, or nil to ignore it. The Conn
+	// stays valid and unchanged until the handler's Close.
+	Open(c *Conn) Handler
+	// Lost says that the kernel could not hand over n exchanges of the process
+	// (which may be nil) because the ring was full.
+	Lost(p *probe.ProcessInfo, n uint64)
+}
+
+// Source is what the socket Daemon offers to Instruments.
+type Source interface {
+	Register(p Protocol)
+}

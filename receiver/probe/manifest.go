@@ -1,0 +1,94 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/component"
+)
+
+// Kind tells what a probe is for.
+type Kind uint8
+
+const (
+	// Instrument is a probe that produces telemetry.
+	Instrument Kind = iota
+	// Daemon is a probe that serves other probes.
+	Daemon
+)
+
+// String gives "instrument" or "daemon".
+func (k Kind) String() string {
+	if k == Daemon {
+		return "daemon"
+	}
+	return "instrument"
+}
+
+// Signals is a set of OpenTelemetry signals.
+type Signals uint8
+
+// The signals that a probe can produce.
+const (
+	Traces Signals = 1 << iota
+	Metrics
+	Logs
+	Profiles
+)
+
+// Has tells whether any signal of other is in s.
+func (s Signals) Has(other Signals) bool { return s&other != 0 }
+
+// String lists the signals, as in "traces, metrics".
+func (s Signals) String() string {
+	var names []string
+	for i, name := range []string{"traces", "metrics", "logs", "profiles"} {
+		if s&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// Manifest describes a probe. It is pure data: nothing in it touches a kernel.
+type Manifest struct {
+	// Name is the probe's type and its key under "probes:", as in "http".
+	Name string
+	Kind Kind
+	// Summary says in one line what the probe observes.
+	Summary string
+	// Signals are those that the probe can produce. A Daemon may have none.
+	Signals Signals
+	// DependsOn names the Daemons whose maps or data the probe uses. The first
+	// one's goroutine serves a probe that has no rings of its own.
+	DependsOn []string
+	// Variants are the ways to do the same, best first. The first one that the
+	// kernel supports is loaded. A probe that brings no BPF object has none.
+	Variants   []Variant
+	Stability  component.StabilityLevel
+	Deprecated *Deprecated
+}
+
+// Variant is one of several ways of a probe to the same meaning.
+type Variant struct {
+	Name string
+	// Spec parses the variant's object. What the variant needs of a kernel is
+	// derived from it.
+	Spec func() (*ebpf.CollectionSpec, error)
+	// Programs are the ones of the object that the variant consists of. The
+	// others are removed before anything is loaded. Empty means all.
+	Programs []string
+	// Loses says in words what this variant cannot see. Each is a short clause
+	// a user can read, as in "requests over Unix sockets".
+	Loses []string
+}
+
+// Deprecated announces that a probe is going to be removed.
+type Deprecated struct {
+	Since     string // version of this module that deprecated it
+	RemovedIn string // version that removes it
+	Use       string // what replaces it
+}

@@ -1,0 +1,58 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"time"
+
+	"github.com/cilium/ebpf"
+)
+
+// Ring is a BPF ring buffer and what takes its records.
+type Ring struct {
+	// Map is of type BPF_MAP_TYPE_RINGBUF.
+	Map *ebpf.Map
+	// Handle is called for each record. The record is valid only during the
+	// call. It must check the length before it reads.
+	Handle func(record []byte)
+}
+
+// RingReader is a probe that sends records from the kernel. Rings is called
+// once after Load.
+type RingReader interface {
+	Rings() []Ring
+}
+
+// MapSharer is a Daemon whose maps are used by the objects of those that
+// depend on it, by map name.
+type MapSharer interface {
+	SharedMaps() map[string]*ebpf.Map
+}
+
+// Ticker is called some times a second, for timeouts. now is kernel time.
+type Ticker interface {
+	Tick(now uint64)
+}
+
+// Collector produces metrics every collection interval, and once at Shutdown.
+type Collector interface {
+	Collect(ctx context.Context, now time.Time) error
+}
+
+// Flusher hands on what it held back. It is called at Shutdown after the last
+// record was handled and before the last Collect.
+type Flusher interface {
+	Flush()
+}
+
+// Accountant counts. Counts are cumulative since Load.
+type Accountant interface {
+	Counts() Counts
+}
+
+// Reconfigurer applies a new configuration while the probe runs.
+type Reconfigurer interface {
+	Reconfigure(ctx context.Context, config any) error
+}
