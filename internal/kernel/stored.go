@@ -1,0 +1,269 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// Open reads a stored kernel: a vmlinuz or vmlinux in any compression, a BTF
+// file, a BTF file in a .tar.xz as BTFHub keeps it, or a directory that holds
+// one of these and perhaps its configuration and the BTF of its modules.
+func Open(path string) (*Kernel, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	file, dir := path, filepath.Dir(path)
+	if info.IsDir() {
+		dir = path
+		if file, err = kernelIn(path); err != nil {
+			return nil, err
+		}
+	}
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	img, err := readArchive(file, data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	data = nil
+	types, err := btf.LoadSpecFromReader(bytes.NewReader(img.btf))
+	if err != nil {
+		return nil, fmt.Errorf("%s: parse BTF: %w", file, err)
+	}
+
+	k := &Kernel{Path: path, Release: releaseOf(img.banner), Arch: img.arch}
+	if k.Release == "" {
+		k.Release = releaseFromName(file)
+	}
+	k.fillFromPath(file)
+	if k.Distribution == "" {
+		k.Distribution = distributionOf(k.Release + " " + img.banner)
+	}
+	if k.Arch == "" {
+		k.Arch = archOf(types)
+	}
+	k.types = func() (*btf.Spec, error) { return types, nil }
+	raw := img.btf
+	k.rawBTF = func() ([]byte, error) { return raw, nil }
+	options := img.config
+	k.config = sync.OnceValue(func() map[string]string {
+		if options != nil {
+			return options
+		}
+		return storedConfig(dir, k.Release)
+	})
+	if info.IsDir() {
+		k.modules = sync.OnceValues(func() ([]*btf.Spec, error) { return storedModules(dir, types) })
+	}
+	return k, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxImage+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > maxImage {
+		return nil, fmt.Errorf("read %s: more than %d MiB", path, maxImage>>20)
+	}
+	return data, nil
+}
+
+// kernelIn picks the file of a directory that holds one kernel. A BTF file is
+// preferred: it is quicker to read.
+func kernelIn(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, match := range []func(string) bool{
+		func(n string) bool { return isBTFName(n) },
+		func(n string) bool { return n == "vmlinux" || strings.HasPrefix(n, "vmlinux-") },
+		func(n string) bool {
+			return n == "vmlinuz" || strings.HasPrefix(n, "vmlinuz-") || n == "Image" || n == "bzImage"
+		},
+	} {
+		for _, e := range entries {
+			if !e.IsDir() && match(e.Name()) {
+				found = append(found, filepath.Join(dir, e.Name()))
+			}
+		}
+		if len(found) == 1 {
+			return found[0], nil
+		}
+		if len(found) > 1 {
+			return "", fmt.Errorf("%s holds %d kernels, name one of them", dir, len(found))
+		}
+	}
+	return "", fmt.Errorf("%s: no vmlinuz, vmlinux or BTF file in this directory", dir)
+}
+
+// isBTFName tells a BTF file of vmlinux by its name.
+func isBTFName(name string) bool {
+	return strings.HasSuffix(name, ".btf") || strings.HasSuffix(name, ".btf.tar.xz") || name == "vmlinux.btf"
+}
+
+// readArchive reads an image, through a tar file if it is in one.
+func readArchive(path string, data []byte) (*image, error) {
+	if !strings.Contains(filepath.Base(path), ".tar") {
+		return readImage(data)
+	}
+	plain, err := decompress(data, maxImage)
+	if errors.Is(err, errNotCompressed) {
+		plain, err = data, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for tr := tar.NewReader(bytes.NewReader(plain)); ; {
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, errNotKernel
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tar: %w", err)
+		}
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		member, err := io.ReadAll(tr)
+		if err != nil {
+			return nil, fmt.Errorf("tar: %s: %w", header.Name, err)
+		}
+		return readImage(member)
+	}
+}
+
+// releaseOf takes the release out of a banner ("Linux version 6.1.0 (…") or out
+// of a bzImage's version string ("6.1.0 (…").
+func releaseOf(banner string) string {
+	fields := strings.Fields(strings.TrimPrefix(banner, "Linux version "))
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
+}
+
+// releaseFromName takes the release out of a file's name, as in
+// "vmlinuz-6.1.0-50-amd64" or BTFHub's "5.4.0-100-generic.btf.tar.xz".
+func releaseFromName(path string) string {
+	name := filepath.Base(path)
+	for _, prefix := range []string{"vmlinuz-", "vmlinux-", "btf-"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	for _, suffix := range []string{".tar.xz", ".xz", ".zst", ".gz", ".btf"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	if name == "" || name[0] < '0' || name[0] > '9' {
+		return ""
+	}
+	return name
+}
+
+// fillFromPath takes distribution and architecture out of BTFHub's layout,
+// distribution/version/arch/release.btf.tar.xz.
+func (k *Kernel) fillFromPath(file string) {
+	parts := strings.Split(filepath.ToSlash(filepath.Clean(file)), "/")
+	if !isBTFName(parts[len(parts)-1]) || len(parts) < 4 {
+		return
+	}
+	arch := parts[len(parts)-2]
+	switch arch {
+	case "x86_64", "aarch64":
+	case "amd64":
+		arch = "x86_64"
+	case "arm64":
+		arch = "aarch64"
+	default:
+		return
+	}
+	if k.Arch == "" {
+		k.Arch = arch
+	}
+	k.Distribution = parts[len(parts)-4] + " " + parts[len(parts)-3]
+}
+
+// archOf tells the machine by a type that only it has: its register file.
+func archOf(types *btf.Spec) string {
+	var regs *btf.Struct
+	if types.TypeByName("pt_regs", &regs) != nil {
+		return ""
+	}
+	for _, m := range regs.Members {
+		if m.Name == "orig_ax" {
+			return "x86_64"
+		}
+	}
+	var arm *btf.Struct
+	if types.TypeByName("user_pt_regs", &arm) == nil {
+		return "aarch64"
+	}
+	return ""
+}
+
+// storedConfig looks for the configuration beside a stored kernel.
+func storedConfig(dir, release string) map[string]string {
+	for _, name := range []string{"config-" + release, "config", ".config", "config.gz"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			continue
+		}
+		if options, err := parseConfig(data); err == nil {
+			return options
+		}
+	}
+	return nil
+}
+
+// storedModules reads the split BTF of modules in the folder btf of a kernel's
+// directory, one file each, as /sys/kernel/btf has them.
+func storedModules(dir string, base *btf.Spec) ([]*btf.Spec, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "btf"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
+	var specs []*btf.Spec
+	for _, e := range entries {
+		if e.IsDir() || e.Name() == "vmlinux" {
+			continue
+		}
+		path := filepath.Join(dir, "btf", e.Name())
+		data, err := readFile(path)
+		if err != nil {
+			return nil, err
+		}
+		spec, err := btf.LoadSplitSpecFromReader(bytes.NewReader(data), base)
+		if err != nil {
+			return nil, fmt.Errorf("%s: parse BTF: %w", path, err)
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
