@@ -1,0 +1,105 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package livetest
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Load makes a probe and loads its first variant, with the maps that its
+// dependencies share. It is closed when the test ends.
+func Load(t testing.TB, f probe.Factory, set probe.Settings, config any, deps map[string]probe.Probe) probe.Probe {
+	t.Helper()
+	p, err := f.New(set, config)
+	require.NoError(t, err)
+	l := &probe.Loading{Dependencies: deps, Options: ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}}}
+	if len(f.Manifest.Variants) > 0 {
+		l.Variant = f.Manifest.Variants[0]
+		l.Spec, err = l.Variant.Spec()
+		require.NoError(t, err)
+	}
+	for _, dep := range deps {
+		sharer, ok := dep.(probe.MapSharer)
+		if !ok || l.Spec == nil {
+			continue
+		}
+		for name, m := range sharer.SharedMaps() {
+			if spec := l.Spec.Maps[name]; spec != nil {
+				spec.MaxEntries = m.MaxEntries()
+				l.Options.MapReplacements[name] = m
+			}
+		}
+	}
+	require.NoError(t, p.Load(t.Context(), l))
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	return p
+}
+
+// Attach attaches a probe to the host until the test ends.
+func Attach(t testing.TB, p probe.Probe) {
+	t.Helper()
+	closer, err := p.Attach(t.Context(), probe.Target{Scope: probe.Host})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, closer.Close()) })
+}
+
+// Pump serves the rings of a probe on a goroutine of their own, and runs
+// after between two records. What it gives back stops it when all that was
+// pending has been handled; it may be called again.
+func Pump(t testing.TB, p probe.Probe, after func()) (stop func()) {
+	t.Helper()
+	var (
+		wg      sync.WaitGroup
+		done    = make(chan struct{})
+		readers []*ringbuf.Reader
+		mu      sync.Mutex
+	)
+	for _, ring := range p.(probe.RingReader).Rings() {
+		r, err := ringbuf.NewReader(ring.Map)
+		require.NoError(t, err)
+		readers = append(readers, r)
+		wg.Go(func() {
+			for {
+				r.SetDeadline(time.Now().Add(20 * time.Millisecond))
+				rec, err := r.Read()
+				mu.Lock()
+				if err == nil {
+					ring.Handle(rec.RawSample)
+				}
+				if after != nil {
+					after()
+				}
+				mu.Unlock()
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					select {
+					case <-done:
+						return
+					default:
+					}
+				}
+			}
+		})
+	}
+	stop = sync.OnceFunc(func() {
+		close(done)
+		wg.Wait()
+		for _, r := range readers {
+			require.NoError(t, r.Close())
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
