@@ -1,0 +1,105 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Config is the configuration of one receiver. The zero value knows no probes:
+// use the factory's CreateDefaultConfig.
+type Config struct {
+	// CollectionInterval is the time between two collections of metrics.
+	CollectionInterval time.Duration `mapstructure:"collection_interval"`
+	// OnUnsupported says what happens when a probe cannot run on this kernel.
+	OnUnsupported Policy `mapstructure:"on_unsupported"`
+	// Targets select processes, the first match wins. Without any, all
+	// processes but the collector itself are selected.
+	Targets []TargetConfig `mapstructure:"targets"`
+	// Exclude beats Targets.
+	Exclude []TargetConfig `mapstructure:"exclude"`
+	// Probes holds the configuration of each chosen probe by the probe's name.
+	// A section that is left out of the YAML file chooses every Instrument with
+	// its defaults; an empty one chooses none.
+	Probes map[string]any `mapstructure:"probes"`
+	// ResourceAttributes switches resource attributes on and off.
+	ResourceAttributes metadata.ResourceAttributesConfig `mapstructure:"resource_attributes"`
+	// Events switches log events on and off.
+	Events metadata.EventsConfig `mapstructure:"events"`
+
+	// factories are the probes to choose from, by name.
+	factories map[string]probe.Factory
+}
+
+// Policy says what to do about a probe that cannot run.
+type Policy string
+
+// The policies.
+const (
+	// Degrade leaves the probe out and says why.
+	Degrade Policy = "degrade"
+	// Fail ends Start with the same sentence.
+	Fail Policy = "fail"
+)
+
+// Validate refuses all but the known policies.
+func (p Policy) Validate() error {
+	if p == Degrade || p == Fail {
+		return nil
+	}
+	return fmt.Errorf("%q is not known; use %q or %q", string(p), Degrade, Fail)
+}
+
+var (
+	errInterval = errors.New("must be longer than 0s")
+	errFilter   = errors.New("is not supported; select processes with targets and exclude")
+)
+
+// Validate checks what the fields cannot check by themselves. The collector
+// validates each field too and puts its path before the message.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.CollectionInterval <= 0 {
+		errs = append(errs, fmt.Errorf("collection_interval: %w", errInterval))
+	}
+	for name, a := range resourceAttributes(&c.ResourceAttributes) {
+		if len(a.EventsInclude) > 0 {
+			errs = append(errs, fmt.Errorf("resource_attributes::%s::events_include: %w", name, errFilter))
+		}
+		if len(a.EventsExclude) > 0 {
+			errs = append(errs, fmt.Errorf("resource_attributes::%s::events_exclude: %w", name, errFilter))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func newDefaultConfig(factories map[string]probe.Factory) *Config {
+	cfg := &Config{
+		CollectionInterval: 10 * time.Second,
+		OnUnsupported:      Degrade,
+		Probes:             map[string]any{},
+		ResourceAttributes: metadata.DefaultResourceAttributesConfig(),
+		Events:             metadata.DefaultEventsConfig(),
+		factories:          factories,
+	}
+	for name, f := range factories {
+		if f.Manifest.Kind == probe.Instrument && f.Manifest.Deprecated == nil {
+			cfg.Probes[name] = defaultProbeConfig(f)
+		}
+	}
+	return cfg
+}
+
+// defaultProbeConfig is a new configuration of the probe, or nil when it has none.
+func defaultProbeConfig(f probe.Factory) any {
+	if f.DefaultConfig == nil {
+		return nil
+	}
+	return f.DefaultConfig()
+}
