@@ -38,6 +38,7 @@ type Proto uint8
 const (
 	ProtoUnknown Proto = iota
 	ProtoHTTP1
+	numProtos = iota
 )
 
 // Conn is one connection as one process sees it. Both ends of a connection

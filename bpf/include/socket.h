@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* What the socket Daemon's programs share: the record layout, the state of a
+ * connection, recognition, counters and the ring buffer. */
+#ifndef __EBPFRECEIVER_SOCKET_H
+#define __EBPFRECEIVER_SOCKET_H
+
+#define STORED_MAX 512	  /* bytes of a request kept until its response begins */
+#define CAPTURE_MAX 12288 /* most bytes of one segment that are ever copied */
+#define MAX_SEGS 4
+
+enum dir { RX, TX };
+enum role { ROLE_UNKNOWN, ROLE_SERVER, ROLE_CLIENT };
+enum proto { PROTO_UNKNOWN, PROTO_HTTP1 };
+
+/* Flags of a record. */
+enum {
+	REC_CLOSED = 1 << 0, /* the last record of this connection */
+	REC_RESET = 1 << 1,  /* sk_err was set */
+	REC_TX_EOF = 1 << 2, /* the process sends nothing more */
+	REC_IDLE = 1 << 3,   /* a report of progress; nothing happened for a while */
+	REC_UNIX = 1 << 4,
+};
+
+/* One run of bytes in one direction; CAP of LEN bytes follow in the record. */
+struct seg {
+	__u64 start; /* boot time of the first byte, ns */
+	__u64 end;   /* boot time of the last byte, ns */
+	__u64 pos;   /* bytes of this direction since observation began */
+	__u64 len;
+	__u64 parent_conn;
+	__u32 parent_seq;
+	__u32 seq; /* TCP sequence number */
+	__u32 tid;
+	__u32 cap;
+	__u8 last[8];
+	__u8 last_len;
+	__u8 dir;
+	__u8 starts; /* begins with a message that the kernel recognized */
+	__u8 pad[5];
+};
+
+struct rec {
+	__u64 conn;
+	__u64 start; /* of the process, boot time, ns */
+	__u64 time;
+	__u32 tgid;
+	__u32 netns;
+	__u8 role;
+	__u8 proto;
+	__u8 flags;
+	__u8 nsegs;
+	__u16 family;
+	__u16 lport;
+	__u16 rport;
+	__u8 pad[6];
+	__u8 laddr[16];
+	__u8 raddr[16];
+	struct seg segs[MAX_SEGS];
+};
+
+/* The record's next free segment. The barrier makes the compiler compare the
+ * very value that it multiplies, as the verifier wants it. */
+static __always_inline struct seg *next_seg(struct rec *r)
+{
+	__u32 n = r->nsegs;
+
+	barrier_var(n);
+	if (n >= MAX_SEGS)
+		return 0;
+	r->nsegs = n + 1;
+	return &r->segs[n];
+}
+
+/* Why something was not delivered, per CPU, counted where it happens. */
+enum counter {
+	C_SEEN,		/* records that should go out */
+	C_LOST_RING,	/* records the ring had no space for */
+	C_LOST_STARTS,	/* requests that began in these */
+	C_LOST_STORAGE, /* segments of connections there was no memory for */
+	C_OPTED_OUT,	/* connections given up: nobody dissects them */
+	C_UNREADABLE,	/* payload that could not be read (paged out) */
+	C_MAX,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, C_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} socket_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+	__type(value, struct rec);
+} socket_events SEC(".maps");
+
+const volatile __u32 max_request = 8192;
+const volatile __u32 max_response = 2048;
+const volatile __u64 wakeup_bytes = 256 << 10;
+const volatile __u64 idle_ns = 200000000;
+const volatile __u8 max_misses = 8;
+
+static __always_inline void count(enum counter which)
+{
+	__u32 key = which;
+	__u64 *n = bpf_map_lookup_elem(&socket_counters, &key);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+static __always_inline void count_n(enum counter which, __u64 add)
+{
+	__u32 key = which;
+	__u64 *n = bpf_map_lookup_elem(&socket_counters, &key);
+
+	if (n)
+		__sync_fetch_and_add(n, add);
+}
+
+/* Wakes the reader only when much is pending: a wake-up per record halves
+ * the observed program's throughput. The reader looks by itself in between. */
+static __always_inline __u64 wakeup_flags(void)
+{
+	if (bpf_ringbuf_query(&socket_events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+#define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+enum message { MSG_NONE, MSG_REQUEST, MSG_RESPONSE };
+
+/* Recognizes HTTP/1 by the first four bytes of a message (RFC 9110 section 9,
+ * RFC 4918, RFC 3253, RFC 5323 and methods that caches and clients use). */
+static __always_inline enum message recognize(__u32 four)
+{
+	switch (four) {
+	case FOUR('H', 'T', 'T', 'P'):
+		return MSG_RESPONSE;
+	case FOUR('G', 'E', 'T', ' '):
+	case FOUR('P', 'O', 'S', 'T'):
+	case FOUR('P', 'U', 'T', ' '):
+	case FOUR('H', 'E', 'A', 'D'):
+	case FOUR('D', 'E', 'L', 'E'):
+	case FOUR('O', 'P', 'T', 'I'):
+	case FOUR('P', 'A', 'T', 'C'):
+	case FOUR('C', 'O', 'N', 'N'):
+	case FOUR('T', 'R', 'A', 'C'):
+	case FOUR('Q', 'U', 'E', 'R'):
+	case FOUR('P', 'U', 'R', 'G'):
+	case FOUR('P', 'R', 'O', 'P'):
+	case FOUR('M', 'K', 'C', 'O'):
+	case FOUR('C', 'O', 'P', 'Y'):
+	case FOUR('M', 'O', 'V', 'E'):
+	case FOUR('L', 'O', 'C', 'K'):
+	case FOUR('U', 'N', 'L', 'O'):
+	case FOUR('R', 'E', 'P', 'O'):
+	case FOUR('S', 'E', 'A', 'R'):
+		return MSG_REQUEST;
+	}
+	return MSG_NONE;
+}
+
+#endif

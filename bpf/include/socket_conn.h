@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The state of one connection in the variant that hooks the socket layer, and
+ * what the programs do with a run of bytes. The kernel holds the socket's lock
+ * around both tracepoints, so the state needs no lock of its own. */
+#ifndef __EBPFRECEIVER_SOCKET_CONN_H
+#define __EBPFRECEIVER_SOCKET_CONN_H
+
+#include "socket.h"
+
+enum { S_TRACKED, S_OPTED_OUT };
+
+struct conn {
+	__u64 id;
+	__u64 start;
+	__u32 tgid;
+	__u32 netns;
+	__u8 state;
+	__u8 role;
+	__u8 proto;
+	__u8 misses;
+	__u8 last_dir;
+	__u8 known[2];	 /* this direction has been seen */
+	__u8 last_len[2];
+	__u8 fin_sent;
+	__u16 family;
+	__u16 lport;
+	__u16 rport;
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u32 version;	 /* odd while a program changes the state: for the sweep */
+	__u32 next[2];	 /* sequence number after what was reported or stored */
+	__u32 swept;	 /* the same for the sweep, which alone writes it */
+	__u32 turn_bytes; /* of requests since the last response */
+	__u32 budget[2]; /* bytes that may still be copied of the message under way */
+	__u64 pos[2];	 /* stream position at next */
+	__u64 last_ts[2];
+	__u8 last[2][8];
+	struct seg stored; /* a request whose response has not begun; len 0: none */
+	__u8 request[STORED_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} socket_conns SEC(".maps");
+
+/* Where a record is put together. One for each direction. The verifier does
+ * not see that offset and length of a copy together stay below CAPTURE_MAX:
+ * hence the room for both. */
+struct scratch {
+	struct rec rec;
+	__u8 data[STORED_MAX + 2 * CAPTURE_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} socket_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} socket_ids SEC(".maps");
+
+static __always_inline __u64 next_id(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&socket_ids, &zero);
+
+	if (!n)
+		return 0;
+	*n += 1;
+	return (__u64)bpf_get_smp_processor_id() << 48 | *n;
+}
+
+/* The requests that a thread has received and not yet begun to answer. With
+ * exactly one, what the thread sends elsewhere is done for that one. */
+#define OPEN_MAX 4
+struct thread {
+	__u64 conn[OPEN_MAX];
+	__u32 seq[OPEN_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} socket_threads SEC(".maps");
+
+static __always_inline void thread_open(__u64 id, __u32 seq)
+{
+	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
+						BPF_LOCAL_STORAGE_GET_F_CREATE);
+	int slot = OPEN_MAX - 1;
+
+	if (!t)
+		return;
+#pragma unroll
+	for (int i = OPEN_MAX - 1; i >= 0; i--)
+		if (!t->conn[i])
+			slot = i;
+#pragma unroll
+	for (int i = 0; i < OPEN_MAX; i++)
+		if (t->conn[i] == id)
+			slot = i;
+	t->conn[slot & (OPEN_MAX - 1)] = id;
+	t->seq[slot & (OPEN_MAX - 1)] = seq;
+}
+
+static __always_inline void thread_done(__u64 id)
+{
+	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+
+	if (!t)
+		return;
+#pragma unroll
+	for (int i = 0; i < OPEN_MAX; i++)
+		if (t->conn[i] == id)
+			t->conn[i] = 0;
+}
+
+static __always_inline void thread_parent(struct seg *s)
+{
+	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+	int open = 0;
+
+	s->parent_conn = 0;
+	s->parent_seq = 0;
+	if (!t)
+		return;
+#pragma unroll
+	for (int i = 0; i < OPEN_MAX; i++) {
+		if (t->conn[i]) {
+			s->parent_conn = t->conn[i];
+			s->parent_seq = t->seq[i];
+			open++;
+		}
+	}
+	if (open != 1) {
+		s->parent_conn = 0;
+		s->parent_seq = 0;
+	}
+}
+
+static __always_inline void fill_address(struct conn *c, const struct sock *sk)
+{
+	c->family = sk->__sk_common.skc_family;
+	c->lport = sk->__sk_common.skc_num;
+	c->rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	c->netns = sk->__sk_common.skc_net.net->ns.inum;
+	if (c->family == AF_INET6) {
+		const __u64 *l = (const __u64 *)sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8;
+		const __u64 *r = (const __u64 *)sk->__sk_common.skc_v6_daddr.in6_u.u6_addr8;
+
+		((__u64 *)c->laddr)[0] = l[0];
+		((__u64 *)c->laddr)[1] = l[1];
+		((__u64 *)c->raddr)[0] = r[0];
+		((__u64 *)c->raddr)[1] = r[1];
+	} else {
+		*(__u32 *)c->laddr = sk->__sk_common.skc_rcv_saddr;
+		*(__u32 *)c->raddr = sk->__sk_common.skc_daddr;
+	}
+}
+
+static __always_inline void fill_rec(struct rec *r, struct conn *c, __u64 now, __u8 flags)
+{
+	r->conn = c->id;
+	r->start = c->start;
+	r->time = now;
+	r->tgid = c->tgid;
+	r->netns = c->netns;
+	r->role = c->role;
+	r->proto = c->proto;
+	r->flags = flags;
+	r->nsegs = 0;
+	r->family = c->family;
+	r->lport = c->lport;
+	r->rport = c->rport;
+	__builtin_memcpy(r->laddr, c->laddr, 16);
+	__builtin_memcpy(r->raddr, c->raddr, 16);
+}
+
+/* Adds what passed in a direction up to seq and was not copied. */
+static __always_inline void add_rest(struct rec *r, struct conn *c, int d, __u32 seq)
+{
+	struct seg *s;
+	__u32 len = seq - c->next[d];
+
+	if (!c->known[d] || (__s32)len <= 0)
+		return;
+	s = next_seg(r);
+	if (!s)
+		return;
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = c->last_ts[d];
+	s->pos = c->pos[d];
+	s->len = len;
+	s->seq = c->next[d];
+	s->dir = d;
+	s->last_len = c->last_len[d];
+	__builtin_memcpy(s->last, c->last[d], 8);
+	c->pos[d] += len;
+	c->next[d] = seq;
+}
+
+#endif

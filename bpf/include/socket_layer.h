@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* Variant "socket_tracepoints": the tracepoints at which the TCP stack copies
+ * payload, skb_copy_datagram_iovec (receive) and tcp_sendmsg_locked (send,
+ * since 6.16, kernel commit 0f08335ade71), with the state in socket storage. */
+#ifndef __EBPFRECEIVER_SOCKET_LAYER_H
+#define __EBPFRECEIVER_SOCKET_LAYER_H
+
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
+			       struct bpf_dynptr *ptr__uninit) __ksym __weak;
+
+/* Where the bytes of a segment are read from. */
+struct source {
+	const struct sk_buff *skb; /* receive */
+	const struct msghdr *msg;  /* send */
+	__u32 off;		   /* bytes to pass over in it */
+};
+
+#define MAX_IOVECS 32
+
+struct gather {
+	__u8 *dst;
+	const struct iovec *iov;
+	__u64 skip;
+	__u32 done;
+	__u32 n;
+};
+
+static long gather_one(__u64 i, struct gather *g)
+{
+	const struct iovec *v = bpf_rdonly_cast(g->iov + i, bpf_core_type_id_kernel(struct iovec));
+	__u64 len = v->iov_len, skip = g->skip;
+	const __u8 *base = v->iov_base;
+	__u32 done = g->done, take;
+
+	if (skip >= len) {
+		g->skip = skip - len;
+		return 0;
+	}
+	len -= skip;
+	if (done >= g->n || done >= CAPTURE_MAX)
+		return 1;
+	take = len < g->n - done ? len : g->n - done;
+	barrier_var(take);
+	if (take > CAPTURE_MAX)
+		return 1;
+	if (bpf_probe_read_user(g->dst + done, take, base + skip))
+		return 1;
+	g->done = done + take;
+	g->skip = 0;
+	return g->done >= g->n;
+}
+
+/* Copies n bytes of the caller's buffers, off bytes into them. Gives the
+ * number copied: less if there are more than MAX_IOVECS buffers. */
+static __always_inline __u32 copy_from_user_iter(__u8 *dst, __u32 n, const struct msghdr *msg,
+						 __u64 off)
+{
+	__u8 type = msg->msg_iter.iter_type;
+	struct gather g = {.dst = dst, .n = n, .skip = msg->msg_iter.iov_offset + off};
+	__u64 segs;
+
+	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
+	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+		const __u8 *base = msg->msg_iter.ubuf;
+
+		if (bpf_probe_read_user(dst, n, base + g.skip))
+			return 0;
+		return n;
+	}
+	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
+		return 0;
+	g.iov = msg->msg_iter.__iov;
+	segs = msg->msg_iter.nr_segs;
+	if (segs > MAX_IOVECS)
+		segs = MAX_IOVECS;
+	bpf_loop(segs, gather_one, &g, 0);
+	if (g.done > CAPTURE_MAX)
+		return 0;
+	return g.done;
+}
+
+static __always_inline __u32 copy_bytes(int d, __u8 *dst, __u32 n, const struct source *src)
+{
+	struct bpf_dynptr skb;
+
+	if (n > CAPTURE_MAX)
+		n = CAPTURE_MAX;
+	if (d == TX)
+		return copy_from_user_iter(dst, n, src->msg, src->off);
+	if (bpf_dynptr_from_skb((struct __sk_buff *)src->skb, 0, &skb))
+		return 0;
+	if (bpf_dynptr_read(dst, n, &skb, src->off, 0))
+		return 0;
+	return n;
+}
+
+/* The last eight bytes, so that the end of a chunked body can be seen though
+ * the body was not copied. tmp is room in the scratch buffer. */
+static __always_inline __u8 copy_last(int d, __u8 *dst, __u8 *tmp, __u32 len,
+				      const struct source *src)
+{
+	struct source end = *src;
+
+	if (len < 8)
+		return 0;
+	end.off += len - 8;
+	if (copy_bytes(d, tmp, 8, &end) != 8)
+		return 0;
+	__builtin_memcpy(dst, tmp, 8);
+	return 8;
+}
+
+static __always_inline const struct tcp_sock *tcp_of(const struct sock *sk)
+{
+	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+}
+
+/* The sequence number after what the process received. A FIN that it read
+ * counts as one there, and is not a byte. */
+static __always_inline __u32 received(const struct tcp_sock *tp, int state)
+{
+	__u32 seq = tp->copied_seq;
+
+	switch (state) {
+	case TCP_FIN_WAIT2: /* on the way from there: the FIN has just come */
+	case TCP_TIME_WAIT:
+	case TCP_CLOSE_WAIT:
+	case TCP_LAST_ACK:
+	case TCP_CLOSING:
+		if (seq == tp->rcv_nxt)
+			return seq - 1;
+	}
+	return seq;
+}
+
+/* The connection's state, made when a selected process first uses it. Null
+ * when nobody wants these bytes. */
+static __always_inline struct conn *conn_of(struct sock *sk)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u32 tgid = pid_tgid >> 32;
+	struct conn *c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
+	__u64 start;
+
+	if (c) {
+		if (c->state == S_OPTED_OUT)
+			return 0;
+		if (c->tgid == tgid)
+			return c;
+		/* Passed on to another process, or inherited: it may not be selected. */
+		if (!proc_captured(tgid, &start))
+			return 0;
+		c->tgid = tgid;
+		c->start = start;
+		return c;
+	}
+	if (!proc_captured(tgid, &start))
+		return 0;
+	c = bpf_sk_storage_get(&socket_conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c) {
+		count(C_LOST_STORAGE);
+		return 0;
+	}
+	c->id = next_id();
+	c->tgid = tgid;
+	c->start = start;
+	fill_address(c, sk);
+	return c;
+}
+
+/* Puts a record together from what is due of the connection before the
+ * current segment, and the segment's first n bytes, and sends it. */
+static __always_inline void send_segment(struct conn *c, int d, struct scratch *sc, __u32 seq,
+					 __u32 len, __u32 n, __u8 starts, bool is_request,
+					 __u32 other_seq, const struct source *src, __u64 now)
+{
+	struct rec *r = &sc->rec;
+	struct bpf_dynptr mem;
+	struct seg *s;
+	__u32 off = 0, cap, lost = 0;
+
+	fill_rec(r, c, now, 0);
+	if (is_request)
+		add_rest(r, c, !d, other_seq);
+	else
+		add_rest(r, c, d, seq);
+	if (c->stored.len) {
+		s = next_seg(r);
+		off = c->stored.cap;
+		if (!s || off > STORED_MAX)
+			return;
+		*s = c->stored;
+		lost = c->stored.starts;
+		if (bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &mem) ||
+		    bpf_dynptr_read(sc->data, off, &mem, 0, 0))
+			return;
+		c->stored.len = 0;
+	}
+	if (is_request)
+		add_rest(r, c, d, seq);
+	else
+		add_rest(r, c, !d, other_seq);
+
+	s = next_seg(r);
+	if (!s || off > STORED_MAX)
+		return;
+	__builtin_memset(s, 0, sizeof(*s));
+	if (n < len)
+		s->last_len = copy_last(d, s->last, sc->data + off, len, src);
+	cap = copy_bytes(d, sc->data + off, n, src);
+	if (cap > CAPTURE_MAX)
+		return;
+	if (n && !cap)
+		count(C_UNREADABLE);
+	s->start = s->end = now;
+	s->pos = c->pos[d];
+	s->len = len;
+	s->seq = seq;
+	s->tid = (__u32)bpf_get_current_pid_tgid();
+	s->cap = cap;
+	s->dir = d;
+	s->starts = starts;
+	if (is_request) {
+		if (c->role == ROLE_CLIENT)
+			thread_parent(s);
+		lost += starts;
+	}
+	c->pos[d] += len;
+	c->next[d] = seq + len;
+
+	count(C_SEEN);
+	if (bpf_ringbuf_output(&socket_events, r, sizeof(*r) + off + cap, wakeup_flags())) {
+		count(C_LOST_RING);
+		if (lost)
+			count_n(C_LOST_STARTS, lost);
+	}
+}
+
+/* Keeps a small request until its response begins, so that both travel in one
+ * record. */
+static __always_inline bool store_request(struct conn *c, int d, struct scratch *sc, __u32 seq,
+					  __u32 len, const struct source *src, __u64 now)
+{
+	struct seg *s = &c->stored;
+	struct bpf_dynptr to;
+	__u32 copied;
+
+	if (s->len || len > STORED_MAX)
+		return false;
+	if (d == RX) {
+		copied = copy_bytes(d, c->request, len, src);
+	} else {
+		copied = copy_bytes(d, sc->data, len, src);
+		if (bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &to) ||
+		    bpf_dynptr_write(&to, 0, sc->data, len, 0))
+			return false;
+	}
+	if (copied != len) {
+		count(C_UNREADABLE);
+		return false;
+	}
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = now;
+	s->pos = c->pos[d];
+	s->len = s->cap = len;
+	s->seq = seq;
+	s->tid = (__u32)bpf_get_current_pid_tgid();
+	s->dir = d;
+	s->starts = 1;
+	if (c->role == ROLE_CLIENT)
+		thread_parent(s);
+	c->pos[d] += len;
+	c->next[d] = seq + len;
+	return true;
+}
+
+static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
+				    __u32 other_seq, struct source *src, bool accepted)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct scratch *sc;
+	enum message m;
+	bool is_request;
+	__u32 which = d, four = 0, n, skip;
+	__u8 starts, turn;
+
+	if (!c->known[d]) {
+		c->known[d] = 1;
+		c->next[d] = seq;
+	}
+	/* Seen before: a peek, or the rest of a send that was not taken at once. */
+	skip = c->next[d] - seq;
+	if ((__s32)skip > 0) {
+		if (skip >= len) {
+			c->last_ts[d] = now;
+			return;
+		}
+		seq += skip;
+		src->off += skip;
+		len -= skip;
+	}
+	c->last_ts[d] = now;
+	c->last_len[d] = 0;
+	sc = bpf_map_lookup_elem(&socket_scratch, &which);
+	if (!sc)
+		return;
+	if (len >= 4 && copy_bytes(d, sc->data, 4, src) == 4)
+		four = *(__u32 *)sc->data;
+	m = recognize(four);
+
+	turn = c->last_dir != d + 1;
+	c->last_dir = d + 1;
+	if (c->role == ROLE_UNKNOWN) {
+		if (m == MSG_NONE) {
+			if (turn && ++c->misses >= max_misses) {
+				c->state = S_OPTED_OUT;
+				count(C_OPTED_OUT);
+			}
+			c->next[d] = seq + len;
+			c->pos[d] += len;
+			return;
+		}
+		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
+		c->proto = PROTO_HTTP1;
+	}
+	is_request = (c->role == ROLE_SERVER) == (d == RX);
+	starts = m == (is_request ? MSG_REQUEST : MSG_RESPONSE);
+	if (is_request)
+		c->turn_bytes = turn ? len : c->turn_bytes + len;
+	if (starts) {
+		if (is_request)
+			c->budget[d] = max_request;
+		else /* many requests at once may be answered at once */
+			c->budget[d] = c->turn_bytes > 1024 ? CAPTURE_MAX : max_response;
+	}
+	n = len < c->budget[d] ? len : c->budget[d];
+	if (!n) {
+		c->last_len[d] = copy_last(d, c->last[d], sc->data, len, src);
+		return;
+	}
+	c->budget[d] -= n;
+	if (c->role == ROLE_SERVER && starts) {
+		if (is_request)
+			thread_open(c->id, seq);
+		else
+			thread_done(c->id);
+	}
+	if (is_request && starts && n == len && seq == c->next[d] &&
+	    store_request(c, d, sc, seq, len, src, now))
+		return;
+	/* A send that may not fit is reported as far as it was copied; the rest
+	 * shows in the socket's own counter when it was taken. */
+	if (!accepted)
+		len = n;
+	send_segment(c, d, sc, seq, len, n, starts, is_request, other_seq, src, now);
+}
+
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
+{
+	struct sock *sk = skb->sk;
+	const struct tcp_sock *tp;
+	struct source src = {};
+	struct conn *c;
+	__u32 seq, first;
+
+	if (!sk || len <= 0 || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	c = conn_of(sk);
+	if (!c)
+		return 0;
+	tp = tcp_of(sk);
+	seq = tp->copied_seq;
+	first = ((struct tcp_skb_cb *)skb->cb)->seq;
+	src.skb = skb;
+	if ((__s32)(first - seq) > 0)
+		seq = first; /* a peek that went past the buffer before */
+	else
+		src.off = seq - first;
+	c->version++;
+	segment(sk, c, RX, seq, len, tp->write_seq, &src, true);
+	c->version++;
+	return 0;
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(socket_send, struct sock *sk, const struct msghdr *msg)
+{
+	const struct tcp_sock *tp;
+	struct source src = {};
+	struct conn *c;
+	__u64 len = msg->msg_iter.count;
+	__s64 room;
+
+	if (!len)
+		return 0;
+	c = conn_of(sk);
+	if (!c)
+		return 0;
+	tp = tcp_of(sk);
+	src.msg = msg;
+	if (len > 1 << 30)
+		len = 1 << 30;
+	room = (__s64)sk->sk_sndbuf - sk->sk_wmem_queued;
+	c->version++;
+	segment(sk, c, TX, tp->write_seq, len,
+		sk->__sk_common.skc_state == TCP_CLOSE_WAIT ? received(tp, TCP_CLOSE_WAIT) : tp->copied_seq, &src,
+		room > (__s64)(len + len / 4));
+	c->version++;
+	return 0;
+}
+
+/* The end of a connection, and of sending on it. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
+{
+	__u64 now;
+	const struct tcp_sock *tp;
+	struct conn *c;
+	struct rec *r;
+	struct seg *s;
+	__u32 sent;
+	__u8 flags, starts;
+	struct {
+		struct rec rec;
+		__u8 data[STORED_MAX];
+	} *out;
+
+	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
+	if (!c || c->state == S_OPTED_OUT || c->role == ROLE_UNKNOWN)
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF;
+	if (sk->sk_err)
+		flags |= REC_RESET;
+	if (c->role == ROLE_SERVER && newstate != TCP_CLOSE)
+		thread_done(c->id);
+	starts = c->stored.len ? c->stored.starts : 0;
+	count(C_SEEN);
+	out = bpf_ringbuf_reserve(&socket_events, sizeof(*out), 0);
+	if (!out) {
+		count(C_LOST_RING);
+		if (starts)
+			count_n(C_LOST_STARTS, starts);
+		c->stored.len = 0;
+		return 0;
+	}
+	c->version++;
+	tp = tcp_of(sk);
+	r = &out->rec;
+	/* After the FIN write_seq is one more than the bytes. */
+	sent = tp->write_seq;
+	barrier_var(sent);
+	if (c->fin_sent)
+		sent = c->next[TX];
+	c->fin_sent = 1;
+	fill_rec(r, c, now, flags);
+	if (c->role == ROLE_SERVER)
+		add_rest(r, c, TX, sent);
+	else
+		add_rest(r, c, RX, received(tp, oldstate));
+	if (c->stored.len) {
+		s = next_seg(r);
+		if (s) {
+			*s = c->stored;
+			__builtin_memcpy(out->data, c->request, STORED_MAX);
+		}
+		c->stored.len = 0;
+	}
+	if (c->role == ROLE_SERVER)
+		add_rest(r, c, RX, received(tp, oldstate));
+	else
+		add_rest(r, c, TX, sent);
+	c->version++;
+	bpf_ringbuf_submit(out, wakeup_flags());
+	return 0;
+}
+
+/* Reports what a quiet connection sent or received since its last record, so
+ * that the end of a long response does not wait for the next request. It runs
+ * beside the other programs without the socket's lock: it only reads, and
+ * takes nothing that changed meanwhile. */
+SEC("iter/bpf_sk_storage_map")
+int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct conn *c = ctx->value;
+	struct sock *sk = ctx->sk;
+	const struct tcp_sock *tp;
+	struct rec *r;
+	struct seg *s;
+	__u32 version, next, end;
+	__u64 now, last;
+	int d;
+
+	if (!sk || !c)
+		return 0;
+	version = c->version;
+	if (version & 1 || c->state == S_OPTED_OUT || c->role == ROLE_UNKNOWN || c->fin_sent)
+		return 0;
+	d = c->role == ROLE_SERVER ? TX : RX;
+	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	if (d == TX)
+		end = tp->write_seq;
+	else
+		end = tp->copied_seq;
+	barrier_var(end);
+	now = bpf_ktime_get_boot_ns();
+	if (d == TX) {
+		next = c->next[TX];
+		last = c->last_ts[TX];
+	} else {
+		next = c->next[RX];
+		last = c->last_ts[RX];
+	}
+	if ((__s32)(end - next) <= 0 || end == c->swept || now - last < idle_ns)
+		return 0;
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (!r)
+		return 0; /* tried again by the next sweep */
+	fill_rec(r, c, now, REC_IDLE);
+	s = &r->segs[0];
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = last;
+	s->len = end - next;
+	s->seq = next;
+	s->dir = d;
+	if (d == TX) {
+		s->pos = c->pos[TX];
+		s->last_len = c->last_len[TX];
+		__builtin_memcpy(s->last, c->last[TX], 8);
+	} else {
+		s->pos = c->pos[RX];
+		s->last_len = c->last_len[RX];
+		__builtin_memcpy(s->last, c->last[RX], 8);
+	}
+	r->nsegs = 1;
+	if (c->version != version) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	c->swept = end;
+	count(C_SEEN);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif

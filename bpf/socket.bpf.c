@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The Daemon "socket": bytes that selected processes exchange over stream
+ * sockets, as segments of a connection and a direction. */
+#include "include/vmlinux_min.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "include/net.h"
+#include "include/procs.h"
+#include "include/socket.h"
+#include "include/socket_conn.h"
+
+#include "include/socket_layer.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,72 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Indices of socket_counters: enum counter of bpf/include/socket.h.
+const (
+	countSeen = iota
+	countLostRing
+	countLostStarts
+	countLostStorage
+	countOptedOut
+	countUnreadable
+)
+
+// counter sums a per-CPU counter of the kernel.
+func (d *daemon) counter(index uint32) uint64 {
+	if d.counters == nil {
+		return 0
+	}
+	var perCPU []uint64
+	if err := d.counters.Lookup(index, &perCPU); err != nil {
+		d.set.Logger.Warn("A counter cannot be read", zap.Uint32("index", index), zap.Error(err))
+		return 0
+	}
+	var sum uint64
+	for _, n := range perCPU {
+		sum += n
+	}
+	return sum
+}
+
+// tellLost tells the protocols of requests in records that the ring had no
+// space for.
+func (d *daemon) tellLost() {
+	n := d.counter(countLostStarts)
+	if n > d.lost {
+		d.table.Lost(stream.ProtoHTTP1, nil, n-d.lost)
+		d.lost = n
+	}
+}
+
+// Counts implements probe.Accountant. The unit is records.
+func (d *daemon) Counts() probe.Counts {
+	c := probe.Counts{
+		Seen:      d.counter(countSeen),
+		Delivered: d.delivered,
+		Filtered:  d.filtered,
+	}
+	c.Lost[probe.RingFull] = d.counter(countLostRing)
+	c.Lost[probe.Undecodable] = d.malformed
+	storage := d.counter(countLostStorage)
+	c.Lost[probe.MapFull] = storage
+	c.Seen += storage
+	if d.coll != nil {
+		for _, p := range d.coll.Programs {
+			stats, err := p.Stats()
+			if err == nil {
+				c.Lost[probe.Missed] += stats.RecursionMisses
+				c.Seen += stats.RecursionMisses
+			}
+		}
+	}
+	return c
+}

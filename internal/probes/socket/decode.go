@@ -1,0 +1,80 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+)
+
+// Flags of a record: REC_* of bpf/include/socket.h.
+const (
+	flagClosed = 1 << iota
+	flagReset
+	flagSendEOF
+	flagIdle
+	flagUnix
+)
+
+const (
+	afInet  = 2
+	afInet6 = 10
+)
+
+const recSize = int(unsafe.Sizeof(objectRec{}))
+
+// view casts a record onto its struct and returns the captured bytes behind
+// it, or false when the record is too short for what it says it holds.
+func view(raw []byte) (*objectRec, []byte, bool) {
+	if len(raw) < recSize {
+		return nil, nil, false
+	}
+	r := (*objectRec)(unsafe.Pointer(unsafe.SliceData(raw)))
+	if int(r.Nsegs) > len(r.Segs) {
+		return nil, nil, false
+	}
+	data := raw[recSize:]
+	var caps uint64
+	for i := range r.Segs[:r.Nsegs] {
+		s := &r.Segs[i]
+		caps += uint64(s.Cap)
+		if uint64(s.Cap) > s.Len || s.Len > 1<<40 || s.Dir > 1 || s.LastLen > 8 {
+			return nil, nil, false
+		}
+	}
+	if caps > uint64(len(data)) {
+		return nil, nil, false
+	}
+	return r, data, true
+}
+
+// address gives an end of the connection, without the IPv6 form of IPv4.
+func address(family uint16, a *[16]byte, port uint16) netip.AddrPort {
+	switch family {
+	case afInet:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(a[:4])), port)
+	case afInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(*a).Unmap(), port)
+	}
+	return netip.AddrPort{}
+}
+
+// fill copies a segment's description. The next s.Cap bytes of data are its own.
+func fill(to *stream.Segment, s *objectSeg, data []byte) (rest []byte) {
+	*to = stream.Segment{
+		Dir:     stream.Direction(s.Dir),
+		Data:    data[:s.Cap],
+		Len:     int64(s.Len),
+		Last:    s.Last,
+		LastLen: s.LastLen,
+		Start:   s.Start,
+		End:     s.End,
+		Seq:     s.Seq,
+		TID:     s.Tid,
+		Parent:  stream.Ref{Conn: s.ParentConn, Seq: s.ParentSeq},
+	}
+	return data[s.Cap:]
+}

@@ -1,0 +1,254 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package socket is the Daemon "socket": it sees the bytes that selected
+// processes exchange over stream sockets and hands them to the protocols that
+// Instruments register, as segments of a connection and a direction.
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Factory makes the Daemon.
+func Factory() probe.Factory {
+	return probe.Factory{
+		Manifest: probe.Manifest{
+			Name:      "socket",
+			Kind:      probe.Daemon,
+			Summary:   "the bytes that selected processes exchange over stream sockets",
+			DependsOn: []string{"discovery"},
+			Variants: []probe.Variant{
+				{
+					Name:     "socket_tracepoints",
+					Spec:     loadObject,
+					Programs: []string{"socket_receive", "socket_send", "socket_state", "socket_sweep"},
+					Loses: []string{
+						"bytes over Unix sockets",
+						"payload that is received by splice or sent by sendfile (its length is known)",
+					},
+				},
+			},
+		},
+		DefaultConfig: defaultConfig,
+		New: func(set probe.Settings, config any) (probe.Probe, error) {
+			cfg := config.(*Config)
+			return &daemon{set: set, cfg: cfg, table: stream.NewTable(cfg.MaxConnections)}, nil
+		},
+	}
+}
+
+type daemon struct {
+	set   probe.Settings
+	cfg   *Config
+	table *stream.Table
+
+	coll     *ebpf.Collection
+	counters *ebpf.Map
+	sweep    *link.Iter
+
+	seg       stream.Segment // reused: the table and the handlers do not keep it
+	conn      stream.Conn
+	delivered uint64
+	filtered  uint64
+	malformed uint64
+	lost      uint64 // requests, as told to the protocols so far
+	lastSweep uint64
+	lastCount uint64
+	lastPurge uint64
+}
+
+var (
+	_ probe.Probe      = (*daemon)(nil)
+	_ probe.RingReader = (*daemon)(nil)
+	_ probe.Ticker     = (*daemon)(nil)
+	_ probe.Flusher    = (*daemon)(nil)
+	_ probe.Accountant = (*daemon)(nil)
+	_ stream.Source    = (*daemon)(nil)
+)
+
+// Register implements stream.Source.
+func (d *daemon) Register(p stream.Protocol) { d.table.Register(p) }
+
+// Load implements probe.Probe.
+func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
+	l.Spec.Maps["socket_events"].MaxEntries = d.cfg.RingSize
+	for name, v := range map[string]any{
+		"max_request":  d.cfg.MaxRequestCapture,
+		"max_response": d.cfg.MaxResponseCapture,
+		"wakeup_bytes": uint64(min(256<<10, d.cfg.RingSize/4)),
+	} {
+		if err := l.Spec.Variables[name].Set(v); err != nil {
+			return fmt.Errorf("constant %s: %w", name, err)
+		}
+	}
+	coll, err := l.Collection()
+	if err != nil {
+		return err
+	}
+	d.coll = coll
+	d.counters = coll.Maps["socket_counters"]
+	return nil
+}
+
+// attachment is what Attach gave back.
+type attachment []io.Closer
+
+// Close detaches in reverse order.
+func (a attachment) Close() error {
+	var errs []error
+	for i := len(a) - 1; i >= 0; i-- {
+		errs = append(errs, a[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Attach implements probe.Probe. The only target is the host: processes are
+// told apart in the kernel.
+func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
+	if t.Scope != probe.Host {
+		return nil, errors.New("the probe observes the whole host, not a single target")
+	}
+	var links attachment
+	// Closing first, so that no connection is opened whose end is not seen.
+	for _, name := range []string{"socket_state", "socket_send", "socket_receive"} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: d.coll.Programs[name]})
+		if err != nil {
+			_ = links.Close()
+			return nil, fmt.Errorf("%s: %w", d.coll.Programs[name], err)
+		}
+		links = append(links, l)
+	}
+	sweep, err := link.AttachIter(link.IterOptions{Program: d.coll.Programs["socket_sweep"], Map: d.coll.Maps["socket_conns"]})
+	if err != nil {
+		_ = links.Close()
+		return nil, fmt.Errorf("socket_sweep: %w", err)
+	}
+	d.sweep = sweep
+	return append(links, sweep), nil
+}
+
+// Close implements probe.Probe.
+func (d *daemon) Close() error {
+	if d.coll != nil {
+		d.coll.Close()
+		d.coll = nil
+	}
+	return nil
+}
+
+// Rings implements probe.RingReader.
+func (d *daemon) Rings() []probe.Ring {
+	return []probe.Ring{{Map: d.coll.Maps["socket_events"], Handle: d.record}}
+}
+
+// record takes one record of the kernel.
+func (d *daemon) record(raw []byte) {
+	r, data, ok := view(raw)
+	if !ok {
+		d.malformed++
+		return
+	}
+	h, known := d.table.Find(r.Conn)
+	if known && (h.Conn().Process.PID != r.Tgid || h.Conn().Role != stream.Role(r.Role)) {
+		// The socket was passed on to another process.
+		d.table.Close(h, stream.Evicted, r.Time)
+		known = false
+	}
+	if !known {
+		p := d.set.Processes.Lookup(r.Tgid, r.Start)
+		if p == nil {
+			d.filtered++
+			return
+		}
+		d.conn = stream.Conn{
+			ID:      r.Conn,
+			Role:    stream.Role(r.Role),
+			Proto:   stream.Proto(r.Proto),
+			Process: p,
+			Local:   address(r.Family, &r.Laddr, r.Lport),
+			Remote:  address(r.Family, &r.Raddr, r.Rport),
+			NetNS:   r.Netns,
+			Unix:    r.Flags&flagUnix != 0,
+		}
+		h = d.table.Open(&d.conn, r.Time)
+	}
+	d.delivered++
+	for i := range r.Segs[:r.Nsegs] {
+		s := &r.Segs[i]
+		data = fill(&d.seg, s, data)
+		d.table.Segment(h, &d.seg, s.Pos, r.Time)
+	}
+	if r.Flags&flagIdle != 0 {
+		d.table.Idle(h, r.Time)
+	}
+	if r.Flags&flagSendEOF != 0 {
+		d.table.EOF(h, stream.Send, r.Time)
+	}
+	if r.Flags&flagClosed != 0 {
+		reason := stream.Closed
+		if r.Flags&flagReset != 0 {
+			reason = stream.Reset
+		}
+		d.table.Close(h, reason, r.Time)
+	}
+}
+
+// The pace of what Tick does, in ns.
+const (
+	sweepEvery = 250e6
+	countEvery = 1e9
+	purgeEvery = 60e9
+	// quietFor is how long a connection may be silent until it is taken for
+	// gone. One that speaks again is simply opened anew.
+	quietFor = 900e9
+)
+
+// Tick implements probe.Ticker.
+func (d *daemon) Tick(now uint64) {
+	if now-d.lastSweep >= sweepEvery {
+		d.lastSweep = now
+		if err := d.runSweep(); err != nil {
+			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
+		}
+	}
+	if now-d.lastCount >= countEvery {
+		d.lastCount = now
+		d.tellLost()
+	}
+	if now-d.lastPurge >= purgeEvery {
+		d.lastPurge = now
+		if now > quietFor {
+			d.table.Expire(now-quietFor, now)
+		}
+	}
+}
+
+// runSweep lets the kernel report what quiet connections sent meanwhile.
+func (d *daemon) runSweep() error {
+	if d.sweep == nil {
+		return nil
+	}
+	r, err := d.sweep.Open()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close())
+}
+
+// Flush implements probe.Flusher.
+func (d *daemon) Flush() {
+	d.tellLost()
+	d.table.CloseAll(stream.Shutdown, d.set.Clock.Now())
+}
