@@ -1,0 +1,189 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// load makes and loads the probe, with the best variant that works, and
+// attaches it to the host. It never fails: the outcome says what came of it.
+func (m *Manager) load(ctx context.Context, u *unit) {
+	deps := map[string]probe.Probe{}
+	shared := map[string]*ebpf.Map{}
+	for _, name := range u.factory.Manifest.DependsOn {
+		d := m.units[name]
+		if !d.runs() {
+			u.outcome = outcome{state: d.outcome.state, err: fmt.Errorf("it needs the probe %q, which does not run: %w", name, d.outcome.err)}
+			return
+		}
+		deps[name] = d.probe
+		maps.Copy(shared, d.sharedMaps())
+	}
+	p, err := u.factory.New(m.settings(u), u.config)
+	if err != nil {
+		u.outcome = outcome{state: failed, err: err}
+		return
+	}
+	u.probe = p
+	if !u.bringsObject() {
+		u.outcome = outcome{state: running}
+		if err := m.try(ctx, u, &probe.Loading{Dependencies: deps}); err != nil {
+			u.outcome = outcome{state: failed, err: err}
+		}
+		return
+	}
+	var rejected []rejection
+	for _, v := range u.factory.Manifest.Variants {
+		err := m.loadVariant(ctx, u, v, deps, shared)
+		if err == nil {
+			u.outcome = outcome{state: running, variant: v.Name, loses: v.Loses, rejected: rejected}
+			if len(rejected) > 0 {
+				u.outcome.state = degraded
+			}
+			return
+		}
+		rejected = append(rejected, rejection{v.Name, err})
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	u.outcome = outcome{state: unsupported, rejected: rejected, err: summary(rejected)}
+}
+
+func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, deps map[string]probe.Probe, shared map[string]*ebpf.Map) error {
+	spec, err := v.Spec()
+	if err != nil {
+		return fmt.Errorf("its object cannot be read: %w", err)
+	}
+	if err := reduce(spec, v.Programs); err != nil {
+		return err
+	}
+	if err := m.check(spec, v); err != nil {
+		return err
+	}
+	l := &probe.Loading{Variant: v, Spec: spec, Dependencies: deps}
+	l.Options.MapReplacements = map[string]*ebpf.Map{}
+	for name, own := range shared {
+		if s := spec.Maps[name]; s != nil {
+			s.MaxEntries = own.MaxEntries() // its owner decides
+			l.Options.MapReplacements[name] = own
+		}
+	}
+	l.Options.Cache = m.kernel.Cache()
+	return m.try(ctx, u, l)
+}
+
+// try loads and attaches, or leaves nothing.
+func (m *Manager) try(ctx context.Context, u *unit, l *probe.Loading) error {
+	if err := u.probe.Load(ctx, l); err != nil {
+		return errors.Join(explain(err), u.probe.Close())
+	}
+	c, err := u.probe.Attach(ctx, probe.Target{Scope: probe.Host})
+	if err != nil {
+		return errors.Join(explain(err), u.probe.Close())
+	}
+	if c != nil {
+		u.attached = append(u.attached, c)
+	}
+	return nil
+}
+
+// reduce removes from an object what a variant does not consist of: other
+// programs, and the maps that only they use.
+func reduce(spec *ebpf.CollectionSpec, programs []string) error {
+	if len(programs) > 0 {
+		for name := range spec.Programs {
+			if !slices.Contains(programs, name) {
+				delete(spec.Programs, name)
+			}
+		}
+		if len(spec.Programs) != len(programs) {
+			return fmt.Errorf("its object lacks one of the programs %s", strings.Join(programs, ", "))
+		}
+	}
+	used := map[string]bool{}
+	for _, p := range spec.Programs {
+		for _, ins := range p.Instructions {
+			if ref := ins.Reference(); ref != "" {
+				used[ref] = true
+			}
+		}
+	}
+	for name := range spec.Maps {
+		// Sections of globals carry the variables, also those that no program reads.
+		if !used[name] && !strings.HasPrefix(name, ".") {
+			delete(spec.Maps, name)
+		}
+	}
+	return nil
+}
+
+// explain turns a refusal of the kernel into one line. The whole log of the
+// verifier stays behind %+v.
+func explain(err error) error {
+	var verifier *ebpf.VerifierError
+	if errors.As(err, &verifier) {
+		return &refusedError{err: err, line: lastLine(verifier)}
+	}
+	return err
+}
+
+// refusedError is a program that the kernel's verifier refused.
+type refusedError struct {
+	err  error
+	line string
+}
+
+func (e *refusedError) Error() string { return "the kernel refused a program: " + e.line }
+func (e *refusedError) Unwrap() error { return e.err }
+
+// Format gives the log of the verifier for %+v.
+func (e *refusedError) Format(s fmt.State, verb rune) {
+	if verb == 'v' && s.Flag('+') {
+		fmt.Fprintf(s, "%+v", e.err)
+		return
+	}
+	fmt.Fprint(s, e.Error())
+}
+
+// lastLine finds the verifier's reason, which stands before its statistics.
+func lastLine(v *ebpf.VerifierError) string {
+	for i := len(v.Log) - 1; i >= 0; i-- {
+		line := strings.TrimSpace(v.Log[i])
+		if line != "" && !strings.HasPrefix(line, "processed ") {
+			return line
+		}
+	}
+	return v.Unwrap().Error()
+}
+
+// summary joins the reasons of all variants to one error.
+func summary(rejected []rejection) error {
+	var parts []string
+	var errs []error
+	for _, r := range rejected {
+		parts = append(parts, fmt.Sprintf("%s: %v", r.variant, r.reason))
+		errs = append(errs, r.reason)
+	}
+	return &unsupportedError{text: strings.Join(parts, "; "), causes: errs}
+}
+
+// unsupportedError says why no variant of a probe works.
+type unsupportedError struct {
+	text   string
+	causes []error
+}
+
+func (e *unsupportedError) Error() string   { return e.text }
+func (e *unsupportedError) Unwrap() []error { return e.causes }

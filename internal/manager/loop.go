@@ -1,0 +1,192 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/ring"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+const (
+	// pause is how long a loop waits for the kernel to wake it. Records that
+	// do not wake it stay in the ring for at most that long.
+	pause = 50 * time.Millisecond
+	// burst bounds the records that are handled before anything else gets its turn.
+	burst = 4096
+	// countEvery is how often the counts are renewed.
+	countEvery = time.Second
+	// renewEvery is how often the clock is compared with the wall clock.
+	renewEvery = 10 * time.Second
+)
+
+// loop is one goroutine and what it serves.
+type loop struct {
+	m        *Manager
+	name     string
+	units    []*unit // in the order of their dependence
+	batcher  *emit.Batcher
+	rings    []*ring.Reader
+	interval time.Duration
+
+	stop chan struct{}
+	done chan struct{}
+	end  context.Context // set before stop is closed: the deadline of the end
+
+	nextCollect, nextCount, nextRenew time.Time
+}
+
+func newLoop(m *Manager, name string) *loop {
+	return &loop{
+		m:        m,
+		name:     name,
+		batcher:  emit.NewBatcher(m.sender, emit.DefaultBatchConfig(m.set.Config.Version)),
+		interval: m.set.Config.CollectionInterval,
+		stop:     make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+}
+
+// open makes the readers of the rings of a unit.
+func (l *loop) open(u *unit) error {
+	r, ok := u.probe.(probe.RingReader)
+	if !ok {
+		return nil
+	}
+	for _, s := range r.Rings() {
+		reader, err := ring.New(s.Map, s.Handle)
+		if err != nil {
+			return err
+		}
+		l.rings = append(l.rings, reader)
+	}
+	return nil
+}
+
+// close closes the readers. The goroutine does not run any more, or never did.
+func (l *loop) close() error {
+	var errs []error
+	for _, r := range l.rings {
+		errs = append(errs, r.Close())
+	}
+	l.rings = nil
+	return errors.Join(errs...)
+}
+
+// halt ends the goroutine after a last round. ctx bounds that round.
+func (l *loop) halt(ctx context.Context) {
+	l.end = ctx
+	close(l.stop)
+	for _, r := range l.rings {
+		_ = r.Wake() // it then sees stop; at the worst it does so after the pause
+	}
+}
+
+func (l *loop) run() {
+	defer close(l.done)
+	now := time.Now()
+	l.nextCollect = now.Add(l.interval)
+	l.nextRenew = now.Add(renewEvery)
+	for {
+		select {
+		case <-l.stop:
+			l.finish()
+			return
+		default:
+		}
+		l.drain(now.Add(pause))
+		now = time.Now()
+		l.tick(now)
+	}
+}
+
+// drain handles what the rings hold, and waits until the deadline if that is nothing.
+func (l *loop) drain(deadline time.Time) int {
+	if len(l.rings) == 0 {
+		select {
+		case <-l.stop:
+		case <-time.After(time.Until(deadline)):
+		}
+		return 0
+	}
+	total := 0
+	for _, r := range l.rings {
+		n, err := r.Drain(deadline, burst)
+		total += n
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			l.m.log.Error("A ring buffer cannot be read", zap.String("probe", l.name), zap.Error(err))
+			<-l.stop // nothing more can come from it; do not spin
+			return total
+		}
+		if len(l.rings) > 1 {
+			deadline = time.Now() // only the first one waits
+		}
+	}
+	return total
+}
+
+// tick does what is due.
+func (l *loop) tick(now time.Time) {
+	boot := l.m.clock.Now()
+	for _, u := range l.units {
+		if t, ok := u.probe.(probe.Ticker); ok {
+			t.Tick(boot)
+		}
+	}
+	if !now.Before(l.nextCollect) {
+		l.nextCollect = now.Add(l.interval)
+		l.collect(context.Background(), now)
+	}
+	l.batcher.FlushIfDue(boot)
+	if !now.Before(l.nextCount) {
+		l.nextCount = now.Add(countEvery)
+		l.count()
+	}
+	if !now.Before(l.nextRenew) {
+		l.nextRenew = now.Add(renewEvery)
+		l.m.clock.renew()
+	}
+}
+
+func (l *loop) collect(ctx context.Context, now time.Time) {
+	for _, u := range l.units {
+		c, ok := u.probe.(probe.Collector)
+		if !ok {
+			continue
+		}
+		if err := c.Collect(ctx, now); err != nil {
+			l.m.log.Warn("Metrics cannot be collected", zap.String("probe", u.name), zap.Error(err))
+		}
+	}
+}
+
+func (l *loop) count() {
+	for _, u := range l.units {
+		if a, ok := u.probe.(probe.Accountant); ok {
+			c := a.Counts()
+			u.counts.Store(&c)
+		}
+	}
+}
+
+// finish handles what is left and hands it on. The probes are detached.
+func (l *loop) finish() {
+	for l.end.Err() == nil && l.drain(time.Now()) > 0 {
+	}
+	for _, u := range l.units {
+		if f, ok := u.probe.(probe.Flusher); ok {
+			f.Flush()
+		}
+	}
+	l.collect(l.end, time.Now())
+	l.batcher.Flush()
+	l.count()
+}

@@ -1,0 +1,247 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Config is what the manager takes of the receiver's configuration.
+type Config struct {
+	// CollectionInterval is the time between two collections of metrics.
+	CollectionInterval time.Duration
+	// FailUnsupported makes Start fail when a probe cannot run.
+	FailUnsupported bool
+	// Probes holds the configurations of the chosen probes by name.
+	Probes map[string]any
+	// Selection is given to the probes.
+	Selection any
+	// Retry says how refused telemetry is sent again.
+	Retry emit.RetryConfig
+	// Version is that of the receiver.
+	Version string
+}
+
+// Settings are given to New. A nil consumer means that there is no pipeline.
+type Settings struct {
+	Receiver     receiver.Settings
+	Factories    []probe.Factory
+	Config       Config
+	Traces       consumer.Traces
+	Metrics      consumer.Metrics
+	Logs         consumer.Logs
+	ReportStatus func(*componentstatus.Event)
+}
+
+// Manager runs the probes of one receiver. It is used once.
+type Manager struct {
+	set       Settings
+	log       *zap.Logger
+	clock     *clock
+	kernel    *kernel.Kernel
+	sender    *emit.Sender
+	telemetry *metadata.TelemetryBuilder
+	processes directory
+	losses    *lossLog
+
+	order []*unit
+	units map[string]*unit
+	left  []omitted
+	loops []*loop
+
+	watch     sync.WaitGroup
+	stopWatch chan struct{}
+}
+
+// New makes a manager. It does not touch the kernel.
+func New(set Settings) *Manager {
+	return &Manager{
+		set:       set,
+		log:       set.Receiver.Logger,
+		clock:     newClock(),
+		units:     map[string]*unit{},
+		stopWatch: make(chan struct{}),
+	}
+}
+
+func (m *Manager) signals() probe.Signals {
+	var s probe.Signals
+	if m.set.Traces != nil {
+		s |= probe.Traces
+	}
+	if m.set.Metrics != nil {
+		s |= probe.Metrics
+	}
+	if m.set.Logs != nil {
+		s |= probe.Logs
+	}
+	return s
+}
+
+// Start loads and attaches the probes and starts the loops. When it fails
+// nothing is left. A probe that cannot run is left out, or fails Start if the
+// configuration says so.
+func (m *Manager) Start(ctx context.Context) (err error) {
+	if m.order, m.left, err = plan(m.set.Factories, m.set.Config.Probes, m.signals()); err != nil {
+		return err
+	}
+	for _, u := range m.order {
+		m.units[u.name] = u
+	}
+	if m.kernel, err = kernel.Running(ctx); err != nil {
+		return fmt.Errorf("the kernel cannot be examined: %w", err)
+	}
+	if m.sender, err = emit.NewSender(emit.SenderSettings{
+		Receiver: m.set.Receiver,
+		Traces:   m.set.Traces,
+		Metrics:  m.set.Metrics,
+		Logs:     m.set.Logs,
+		Retry:    m.set.Config.Retry,
+	}); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.undo())
+		}
+	}()
+	if m.telemetry, err = metadata.NewTelemetryBuilder(m.set.Receiver.TelemetrySettings); err != nil {
+		return err
+	}
+	for _, u := range m.order {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("the start was cancelled: %w", err)
+		}
+		m.assign(u)
+		m.load(ctx, u)
+		if u.runs() {
+			if err := m.enlist(u); err != nil {
+				return err
+			}
+		}
+	}
+	if err := m.report(); err != nil {
+		return err
+	}
+	if err := m.observe(); err != nil {
+		return err
+	}
+	m.sender.Start()
+	for _, l := range m.loops {
+		go l.run()
+	}
+	m.losses = newLossLog(m)
+	m.watch.Go(m.losses.run)
+	return nil
+}
+
+// assign gives the unit its loop: one of its own, or that of the first probe
+// that it depends on.
+func (m *Manager) assign(u *unit) {
+	if deps := u.factory.Manifest.DependsOn; !u.bringsObject() && len(deps) > 0 {
+		u.loop = m.units[deps[0]].loop
+		return
+	}
+	u.loop = newLoop(m, u.name)
+}
+
+// enlist puts a unit that runs into its loop.
+func (m *Manager) enlist(u *unit) error {
+	if p, ok := u.probe.(probe.Processes); ok {
+		m.processes.set(p)
+	}
+	if len(u.loop.units) == 0 {
+		m.loops = append(m.loops, u.loop)
+	}
+	u.loop.units = append(u.loop.units, u)
+	return u.loop.open(u)
+}
+
+func (m *Manager) settings(u *unit) probe.Settings {
+	return probe.Settings{
+		Logger:             m.log.With(zap.String("probe", u.name)),
+		Signals:            m.signals(),
+		CollectionInterval: m.set.Config.CollectionInterval,
+		Emit:               u.loop.batcher.Emitter(scope(u.name)),
+		Processes:          &m.processes,
+		Clock:              m.clock,
+		Selection:          m.set.Config.Selection,
+	}
+}
+
+// scope names the instrumentation scope of a probe.
+func scope(name string) string { return metadata.ScopeName + "/" + name }
+
+// Shutdown detaches the probes, hands on what they have, and unloads them. ctx
+// bounds the handing on; what could not be handed on is counted and told.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	close(m.stopWatch)
+	m.watch.Wait()
+	m.sender.Interrupt(ctx)
+	errs := []error{m.detach()}
+	// Those that depend on others end first: they hand on what is in their rings.
+	for i := len(m.loops) - 1; i >= 0; i-- {
+		m.loops[i].halt(ctx)
+		<-m.loops[i].done
+	}
+	errs = append(errs, m.sender.Shutdown(ctx))
+	m.losses.tell()
+	return errors.Join(append(errs, m.unload())...)
+}
+
+// undo ends a Start that failed. No loop runs yet.
+func (m *Manager) undo() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = m.sender.Shutdown(ctx) // it was never started and holds nothing
+	return errors.Join(m.detach(), m.unload())
+}
+
+// detach closes all attachments, last first.
+func (m *Manager) detach() error {
+	var errs []error
+	for i := len(m.order) - 1; i >= 0; i-- {
+		u := m.order[i]
+		for j := len(u.attached) - 1; j >= 0; j-- {
+			if err := u.attached[j].Close(); err != nil {
+				errs = append(errs, fmt.Errorf("detach %s: %w", u.name, err))
+			}
+		}
+		u.attached = nil
+	}
+	return errors.Join(errs...)
+}
+
+// unload closes the rings and the probes, last first.
+func (m *Manager) unload() error {
+	var errs []error
+	if m.telemetry != nil {
+		m.telemetry.Shutdown()
+	}
+	for i := len(m.loops) - 1; i >= 0; i-- {
+		errs = append(errs, m.loops[i].close())
+	}
+	for i := len(m.order) - 1; i >= 0; i-- {
+		if u := m.order[i]; u.runs() {
+			if err := u.probe.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("unload %s: %w", u.name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

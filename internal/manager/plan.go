@@ -1,0 +1,94 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// omitted is a chosen probe that is not loaded though the kernel could.
+type omitted struct {
+	name   string
+	reason string
+}
+
+// plan chooses and orders the probes: each after those that it depends on.
+// chosen holds the configurations of the configured probes; a Daemon is
+// taken only if an Instrument needs it.
+func plan(factories []probe.Factory, chosen map[string]any, signals probe.Signals) ([]*unit, []omitted, error) {
+	known := map[string]probe.Factory{}
+	for _, f := range factories {
+		known[f.Manifest.Name] = f
+	}
+	var left []omitted
+	p := planner{known: known, chosen: chosen, state: map[string]visit{}}
+	for _, name := range slices.Sorted(maps.Keys(chosen)) {
+		f, ok := known[name]
+		switch {
+		case !ok:
+			return nil, nil, fmt.Errorf("there is no probe %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		case f.Manifest.Kind == probe.Daemon:
+			continue
+		case !f.Manifest.Signals.Has(signals):
+			left = append(left, omitted{name, fmt.Sprintf("it produces %s, and no pipeline of these names this receiver", f.Manifest.Signals)})
+			continue
+		}
+		if err := p.visit(name, nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(chosen)) {
+		if known[name].Manifest.Kind == probe.Daemon && p.state[name] == unseen {
+			left = append(left, omitted{name, "no loaded probe needs it"})
+		}
+	}
+	return p.order, left, nil
+}
+
+type visit uint8
+
+const (
+	unseen visit = iota
+	open
+	done
+)
+
+type planner struct {
+	known  map[string]probe.Factory
+	chosen map[string]any
+	state  map[string]visit
+	order  []*unit
+}
+
+func (p *planner) visit(name string, path []string) error {
+	f, ok := p.known[name]
+	if !ok {
+		return fmt.Errorf("probe %q depends on %q, which does not exist", path[len(path)-1], name)
+	}
+	path = append(path, name)
+	switch p.state[name] {
+	case done:
+		return nil
+	case open:
+		return fmt.Errorf("probes depend on each other: %s", strings.Join(path, " → "))
+	}
+	p.state[name] = open
+	for _, d := range f.Manifest.DependsOn {
+		if err := p.visit(d, path); err != nil {
+			return err
+		}
+	}
+	p.state[name] = done
+	config, ok := p.chosen[name]
+	if !ok && f.DefaultConfig != nil {
+		config = f.DefaultConfig()
+	}
+	p.order = append(p.order, &unit{factory: f, name: name, config: config})
+	return nil
+}
