@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -24,6 +25,8 @@ type Config struct {
 	Targets []TargetConfig `mapstructure:"targets"`
 	// Exclude beats Targets.
 	Exclude []TargetConfig `mapstructure:"exclude"`
+	// Retry says how telemetry is sent again that a pipeline refused for now.
+	Retry emit.RetryConfig `mapstructure:"retry"`
 	// Probes holds the configuration of each chosen probe by the probe's name.
 	// A section that is left out of the YAML file chooses every Instrument with
 	// its defaults; an empty one chooses none.
@@ -83,6 +86,7 @@ func newDefaultConfig(factories map[string]probe.Factory) *Config {
 	cfg := &Config{
 		CollectionInterval: 10 * time.Second,
 		OnUnsupported:      Degrade,
+		Retry:              emit.DefaultRetryConfig(),
 		Probes:             map[string]any{},
 		ResourceAttributes: metadata.DefaultResourceAttributesConfig(),
 		Events:             metadata.DefaultEventsConfig(),

@@ -1,0 +1,168 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package receiver
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/otelcol"
+	"go.opentelemetry.io/collector/otelcol/otelcoltest"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+type alphaConfig struct {
+	Depth int `mapstructure:"depth"`
+}
+
+func (c *alphaConfig) Validate() error {
+	if c.Depth < 0 {
+		return errors.New("depth: must not be negative")
+	}
+	return nil
+}
+
+// testProbes are two Instruments, one of them deprecated, and a Daemon.
+func testProbes() Option {
+	return func(f *factory) {
+		clear(f.probes)
+		WithProbes(
+			probe.Factory{
+				Manifest:      probe.Manifest{Name: "alpha", Signals: probe.Traces | probe.Metrics},
+				DefaultConfig: func() any { return &alphaConfig{Depth: 3} },
+			},
+			probe.Factory{Manifest: probe.Manifest{Name: "beta", Signals: probe.Logs}},
+			probe.Factory{Manifest: probe.Manifest{Name: "old", Deprecated: &probe.Deprecated{Use: "alpha"}}},
+			probe.Factory{Manifest: probe.Manifest{Name: "daemon", Kind: probe.Daemon}},
+		)(f)
+	}
+}
+
+// load gives the section to the collector's own loader and validation. section
+// is the YAML of the receiver "ebpf".
+func load(t *testing.T, section string) (*Config, error) {
+	t.Helper()
+	f := NewFactory(testProbes())
+	nop := exportertest.NewNopFactory()
+	factories := otelcol.Factories{
+		Receivers: map[component.Type]receiver.Factory{f.Type(): f},
+		Exporters: map[component.Type]exporter.Factory{nop.Type(): nop},
+	}
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	text := "receivers:\n  ebpf: " + section + "\nexporters:\n  nop:\n" +
+		"service:\n  pipelines:\n    traces: {receivers: [ebpf], exporters: [nop]}\n"
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	cfg, err := otelcoltest.LoadConfigAndValidate(file, factories)
+	if err != nil {
+		return nil, err
+	}
+	return cfg.Receivers[component.NewID(metadata.Type)].(*Config), nil
+}
+
+func TestConfigDefaults(t *testing.T) {
+	f := NewFactory(testProbes())
+	require.NoError(t, componenttest.CheckConfigStruct(f.CreateDefaultConfig()))
+	for _, section := range []string{"", "{}", "{probes: }"} {
+		cfg, err := load(t, section)
+		require.NoError(t, err, section)
+		assert.Equal(t, 10*time.Second, cfg.CollectionInterval)
+		assert.Equal(t, Degrade, cfg.OnUnsupported)
+		assert.Equal(t, map[string]any{"alpha": &alphaConfig{Depth: 3}, "beta": nil}, cfg.Probes)
+		assert.Equal(t, []string{"process.command_args"}, cfg.disabledAttributes())
+		assert.Empty(t, cfg.disabledEvents())
+	}
+}
+
+func TestConfigFull(t *testing.T) {
+	cfg, err := load(t, `
+    collection_interval: 5s
+    on_unsupported: fail
+    targets:
+      - {service_name: checkout, exe: /usr/sbin/nginx*}
+      - {ports: 443, user: 1000}
+      - {cmdline: "python3? .*app", ports: "8000-8999,443", container_id: 4f2a, cgroup: "/system.slice/*", pid: 17, user: www-data}
+    exclude: [{exe: /usr/bin/sshd}]
+    retry: {max_elapsed_time: 1m}
+    probes:
+      alpha: {depth: 7}
+      daemon:
+    resource_attributes:
+      process.owner: {enabled: false}
+    events:
+      process.exec: {enabled: false}
+`)
+	require.NoError(t, err)
+	assert.Equal(t, 5*time.Second, cfg.CollectionInterval)
+	assert.Equal(t, Fail, cfg.OnUnsupported)
+	assert.Equal(t, time.Minute, cfg.Retry.MaxElapsedTime)
+	assert.Equal(t, []TargetConfig{
+		{ServiceName: "checkout", Exe: "/usr/sbin/nginx*"},
+		{Ports: "443", User: "1000"},
+		{Cmdline: "python3? .*app", Ports: "8000-8999,443", ContainerID: "4f2a", Cgroup: "/system.slice/*", PID: 17, User: "www-data"},
+	}, cfg.Targets)
+	assert.Equal(t, []TargetConfig{{Exe: "/usr/bin/sshd"}}, cfg.Exclude)
+	assert.Equal(t, map[string]any{"alpha": &alphaConfig{Depth: 7}, "daemon": nil}, cfg.Probes)
+	assert.Equal(t, []string{"process.command_args", "process.owner"}, cfg.disabledAttributes())
+	assert.Equal(t, []string{"process.exec"}, cfg.disabledEvents())
+
+	s, err := cfg.selection(99)
+	require.NoError(t, err)
+	assert.Equal(t, "checkout", s.Decide(&discovery.Candidate{PID: 1, Exe: "/usr/sbin/nginx"}).ServiceName())
+	assert.False(t, s.Decide(&discovery.Candidate{PID: 1, Exe: "/usr/bin/sshd", UID: 1000, Ports: []uint16{443}}).Selected)
+	assert.False(t, s.Decide(&discovery.Candidate{PID: 99, Exe: "/usr/sbin/nginx"}).Selected)
+}
+
+func TestConfigNoProbes(t *testing.T) {
+	cfg, err := load(t, "{probes: {}}")
+	require.NoError(t, err)
+	assert.Empty(t, cfg.Probes)
+}
+
+// The messages are those of the real collector.
+func TestConfigMistakes(t *testing.T) {
+	for section, want := range map[string]string{
+		"{targets: [{exe: /ok}, {exe: 'a[b'}]}":                               "receivers::ebpf::targets::1::exe: ",
+		"{targets: [{cmdline: 'a(b'}]}":                                       "receivers::ebpf::targets::0::cmdline: error parsing regexp",
+		"{targets: [{ports: 9-8}]}":                                           "receivers::ebpf::targets::0::ports: ",
+		"{targets: [{pid: -1}]}":                                              "receivers::ebpf::targets::0::pid: -1 is not between",
+		"{targets: [{container_id: XYZ}]}":                                    "receivers::ebpf::targets::0::container_id: ",
+		"{exclude: [{cgroup: '['}]}":                                          "receivers::ebpf::exclude::0::cgroup: ",
+		"{targets: [{service_name: x}]}":                                      "receivers::ebpf::targets::0: needs at least one of exe",
+		"{targets: [{binary: x}]}":                                            "binary: there is no such key; known are cgroup, cmdline, container_id, exe, pid, ports, service_name, user",
+		"{on_unsupported: panic}":                                             `receivers::ebpf::on_unsupported: "panic" is not known; use "degrade" or "fail"`,
+		"{collection_interval: 0s}":                                           "receivers::ebpf: collection_interval: must be longer than 0s",
+		"{retry: {initial_interval: 0s}}":                                     "receivers::ebpf::retry: initial_interval: must be greater than 0",
+		"{interval: 1s}":                                                      "interval: there is no such key; known are collection_interval, events, exclude, on_unsupported, probes, resource_attributes, retry, targets",
+		"{probes: {gamma: {}}}":                                               "probes::gamma: there is no such probe; known are alpha, beta, daemon, old",
+		"{probes: [alpha]}":                                                   "probes: must be a map of probe names",
+		"{probes: {alpha: 5}}":                                                "probes::alpha: must be a map",
+		"{probes: {alpha: {width: 1}}}":                                       "probes::alpha: width: there is no such key; known are depth",
+		"{probes: {alpha: {depth: deep}}}":                                    "probes::alpha: decoding failed",
+		"{probes: {alpha: {depth: -1}}}":                                      "receivers::ebpf::probes::alpha: depth: must not be negative",
+		"{probes: {beta: {depth: 1}}}":                                        `probes::beta: has no configuration, but "depth" is set`,
+		"{resource_attributes: {host.nam: {}}}":                               "host.nam",
+		"{resource_attributes: {host.name: {events_include: [{strict: x}]}}}": "resource_attributes::host.name::events_include: is not supported",
+	} {
+		t.Run(section, func(t *testing.T) {
+			_, err := load(t, section)
+			require.Error(t, err)
+			assert.ErrorContains(t, err, want)
+		})
+	}
+}

@@ -1,0 +1,18 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package receiver
+
+import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// builtin lists the probes that come with the receiver.
+func builtin() []probe.Factory {
+	return []probe.Factory{
+		socket.Factory(),
+	}
+}
