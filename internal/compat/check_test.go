@@ -1,0 +1,133 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compat
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+)
+
+func load(t testing.TB, name string) *ebpf.CollectionSpec {
+	t.Helper()
+	spec, err := ebpf.LoadCollectionSpec("testdata/" + name + ".bpf.elf")
+	require.NoError(t, err)
+	return spec
+}
+
+// fetched opens a kernel that internal/kernels/fetch.sh has fetched, by the
+// begin of its release.
+func fetched(t testing.TB, pattern string) *kernel.Kernel {
+	t.Helper()
+	dirs, err := filepath.Glob("../../.cache/kernels/" + pattern)
+	require.NoError(t, err)
+	if len(dirs) == 0 {
+		t.Skipf("no kernel %s in .cache/kernels: run internal/kernels/fetch.sh", pattern)
+	}
+	kernelsMu.Lock()
+	defer kernelsMu.Unlock()
+	dir := dirs[len(dirs)-1]
+	if kernels[dir] == nil {
+		k, err := kernel.Open(dir)
+		require.NoError(t, err)
+		kernels[dir] = k
+	}
+	return kernels[dir]
+}
+
+// kernels are opened once for all tests: they are not modified.
+var (
+	kernelsMu sync.Mutex
+	kernels   = make(map[string]*kernel.Kernel)
+)
+
+const (
+	v510   = "5.10.*-amd64"
+	v61    = "6.1.*-amd64"
+	v612   = "6.12.*-amd64"
+	newest = "7.*-amd64"
+)
+
+func TestCheckStored(t *testing.T) {
+	const fine = ""
+	for _, c := range []struct {
+		object, program string
+		reasons         map[string]string // by kernel
+	}{
+		{"drift", "accept_fourth", map[string]string{
+			v61: fine,
+			v612: "fexit/inet_csk_accept: signature differs: the program reads argument 4, the kernel's has 2: " +
+				"(struct sock *sk, struct proto_accept_arg *arg)",
+		}},
+		{"drift", "accept_first", map[string]string{v510: fine, v61: fine, v612: fine, newest: fine}},
+		{"drift", "task_state", map[string]string{v510: fine, v61: "field task_struct.state: not in struct"}},
+		{"drift", "unlink", map[string]string{
+			v612:   fine,
+			newest: "kprobe/do_unlinkat: this kernel has no function do_unlinkat (removed, renamed or inlined)",
+		}},
+		{"guards", "flavour", map[string]string{v510: fine, v61: fine, v612: fine, newest: fine}},
+		{"guards", "guarded_field", map[string]string{v510: fine, newest: fine}},
+		{"guards", "guarded_type", map[string]string{v510: fine, newest: fine}},
+		{"guards", "guarded_enum", map[string]string{v510: fine, newest: fine}},
+		{"guards", "switched", map[string]string{v510: fine, newest: fine}},
+		{"guards", "asked", map[string]string{v612: fine}},
+		{"guards", "looped", map[string]string{v612: fine}},
+		{"guards", "unguarded_field", map[string]string{v612: "field task_struct.no_such_field: not in struct"}},
+		{"drift", "wrong_type", map[string]string{
+			v612: "tp_btf/sched_switch: signature differs: the program takes argument 2 for struct sock *, the kernel's is " +
+				"struct task_struct *: (bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)",
+		}},
+		{"drift", "unlink_fentry", map[string]string{
+			v612:   fine,
+			newest: "fentry/do_unlinkat: this kernel has no function do_unlinkat (removed, renamed or inlined)",
+		}},
+		{"drift", "open_file", map[string]string{
+			v510: `lsm/file_open: would attach and see nothing, since "bpf" is not among the kernel's security modules (lsm=)`,
+			v61:  fine, newest: fine,
+		}},
+		{"drift", "walk", map[string]string{v510: fine, newest: fine}},
+		{"drift", "exit_raw", map[string]string{v510: fine, newest: fine}},
+		{"drift", "exec_classic", map[string]string{v510: fine, newest: fine}},
+		{"drift", "enter_openat", map[string]string{v510: fine, newest: fine}},
+		{"drift", "no_such_event", map[string]string{v510: "tracepoint/sched/no_such_event: no such tracepoint in this kernel"}},
+		{"drift", "many", map[string]string{v510: "attach type TraceKprobeMulti: not in this kernel", v61: "kprobe.multi: not compiled in (CONFIG_FPROBE)", v612: fine}},
+		{"drift", "user", map[string]string{v510: fine, newest: fine}},
+		{"kfuncs", "not_a_kfunc", map[string]string{
+			newest: "kfunc tcp_set_keepalive: a function of the kernel, but not one that programs may call",
+		}},
+		{"guards", "unguarded_enum", map[string]string{v612: "enum value bpf_cmd.BPF_NO_SUCH_COMMAND: not in this kernel"}},
+		{"guards", "callback", map[string]string{v612: "field task_struct.no_such_field: not in struct"}},
+		{"kfuncs", "present", map[string]string{v510: "kfunc bpf_task_from_pid: not in this kernel", v612: fine, newest: fine}},
+		{"kfuncs", "missing", map[string]string{v612: "kfunc bpf_no_such_kfunc: not in this kernel"}},
+		{"kfuncs", "weak_guarded", map[string]string{v510: fine, v612: fine, newest: fine}},
+		{"kfuncs", "weak_unguarded", map[string]string{v612: "kfunc bpf_no_such_weak_kfunc: not in this kernel"}},
+		{"kfuncs", "changed", map[string]string{
+			v612: "kfunc bpf_cgroup_acquire: signature differs: the program was compiled for (int, __u64) int, " +
+				"the kernel has (struct cgroup *cgrp) struct cgroup *",
+		}},
+		{"maps", "ring", map[string]string{v510: fine, v61: fine, newest: fine}},
+		{"maps", "hash", map[string]string{v510: fine}},
+		{"maps", "arena", map[string]string{v61: "map type Arena: not in this kernel", v612: fine}},
+		{"maps", "loops", map[string]string{v510: "helper bpf_loop: not in this kernel", v61: fine}},
+	} {
+		for pattern, want := range c.reasons {
+			t.Run(c.program+"/"+pattern, func(t *testing.T) {
+				report, err := Check(fetched(t, pattern), load(t, c.object), []string{c.program})
+				require.NoError(t, err)
+				assert.Equal(t, want, report.Reason())
+				if want == fine {
+					assert.Equal(t, Satisfied, report.Answer())
+				} else {
+					assert.Equal(t, Unsupported, report.Answer())
+				}
+			})
+		}
+	}
+}

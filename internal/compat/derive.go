@@ -1,0 +1,179 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compat
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+)
+
+// emit takes a need and the way to judge it on a kernel.
+type emit func(Need, func(*checker) Verdict)
+
+// derive lists what a program needs, given what is reached in it. gone tells
+// which instructions CO-RE could not relocate on the kernel in question.
+func (p *program) derive(o *object, r *reach, gone map[int]bool, add emit) {
+	p.deriveTypes(add)
+	p.deriveHook(r, add)
+	p.deriveMaps(o, add)
+	for i := range p.spec.Instructions {
+		ins := &p.spec.Instructions[i]
+		if ext, ok := p.externals[i]; ok {
+			p.deriveExternal(ext, ins, r.insns[i], add)
+			continue
+		}
+		if !r.insns[i] {
+			continue
+		}
+		if relo := p.relos[i]; relo != nil && !relo.asks() && relo.kind != "local_type_id" {
+			kind, name := relo.name()
+			missing := gone[i]
+			add(Need{Kind: kind, Class: classOfType(name), Name: name}, func(c *checker) Verdict {
+				if !missing {
+					return Verdict{}
+				}
+				return c.missing(kind, name, relo)
+			})
+		}
+		if ins.IsBuiltinCall() && ins.Constant >= 0 {
+			fn := asm.BuiltinFunc(ins.Constant)
+			add(Need{Kind: KindHelper, Class: ClassHelper, Name: helperName(fn)}, func(c *checker) Verdict {
+				return c.helper(fn)
+			})
+		}
+	}
+}
+
+func (p *program) deriveTypes(add emit) {
+	typ, attach := p.spec.Type, p.spec.AttachType
+	add(Need{Kind: KindProgramType, Class: ClassUAPI, Name: typ.String()}, func(c *checker) Verdict {
+		return c.programType(typ)
+	})
+	if attach != ebpf.AttachNone {
+		add(Need{Kind: KindAttachType, Class: ClassUAPI, Name: attach.String()}, func(c *checker) Verdict {
+			return c.enumerator("bpf_attach_type", int64(attach), "attach type "+attach.String())
+		})
+	}
+}
+
+func (p *program) deriveHook(r *reach, add emit) {
+	h := p.hook
+	add(Need{Kind: KindHook, Class: h.class(), Name: h.name()}, func(c *checker) Verdict { return c.hook(h) })
+	if !h.isArray() {
+		return
+	}
+	uses := slices.SortedFunc(maps.Keys(r.args), func(a, b argUse) int {
+		if a.index != b.index {
+			return a.index - b.index
+		}
+		return strings.Compare(a.as, b.as)
+	})
+	for i, use := range uses {
+		// A use as a struct says more than the mere reading, which always comes first.
+		if use.as == "" && i+1 < len(uses) && uses[i+1].index == use.index {
+			continue
+		}
+		n := Need{Kind: KindArgument, Class: h.class(), Name: h.name() + " argument " + strconv.Itoa(use.index+1)}
+		if use.as != "" {
+			n.Detail = "struct " + use.as + " *"
+		}
+		add(n, func(c *checker) Verdict { return c.argument(h, use) })
+	}
+}
+
+// deriveMaps lists the maps that the program refers to anywhere: the kernel
+// resolves them before it looks at what is reached.
+func (p *program) deriveMaps(o *object, add emit) {
+	seen := make(map[string]bool)
+	for i := range p.spec.Instructions {
+		ins := &p.spec.Instructions[i]
+		name := ins.Reference()
+		if !ins.IsLoadFromMap() || seen[name] {
+			continue
+		}
+		seen[name] = true
+		if m := o.spec.Maps[name]; m != nil {
+			deriveMap(m, add)
+		}
+	}
+}
+
+func deriveMap(m *ebpf.MapSpec, add emit) {
+	typ := m.Type
+	add(Need{Kind: KindMapType, Class: ClassUAPI, Name: typ.String()}, func(c *checker) Verdict {
+		return c.enumerator("bpf_map_type", int64(typ), "map type "+typ.String())
+	})
+	for bit, flag := range mapFlags {
+		if m.Flags&(1<<bit) == 0 || flag == "" {
+			continue
+		}
+		add(Need{Kind: KindMapFlag, Class: ClassUAPI, Name: flag}, func(c *checker) Verdict {
+			return c.mapFlag(flag)
+		})
+	}
+	if m.InnerMap != nil {
+		deriveMap(m.InnerMap, add)
+	}
+}
+
+// mapFlags are the names of the bits of map_flags (enum in
+// include/uapi/linux/bpf.h).
+var mapFlags = [...]string{
+	"BPF_F_NO_PREALLOC", "BPF_F_NO_COMMON_LRU", "BPF_F_NUMA_NODE", "BPF_F_RDONLY", "BPF_F_WRONLY",
+	"BPF_F_STACK_BUILD_ID", "BPF_F_ZERO_SEED", "BPF_F_RDONLY_PROG", "BPF_F_WRONLY_PROG", "BPF_F_CLONE",
+	"BPF_F_MMAPABLE", "BPF_F_PRESERVE_ELEMS", "BPF_F_INNER_MAP", "BPF_F_LINK", "BPF_F_PATH_FD",
+	"BPF_F_VTYPE_BTF_OBJ_FD", "BPF_F_TOKEN_FD", "BPF_F_SEGV_ON_FAULT", "BPF_F_NO_USER_CONV", "BPF_F_RB_OVERWRITE",
+}
+
+// deriveExternal lists a kfunc, symbol or option. A strong one must be there
+// even if it is never reached, since the loader asks for it.
+func (p *program) deriveExternal(ext external, ins *asm.Instruction, reached bool, add emit) {
+	called := ins.IsKfuncCall() && reached
+	switch {
+	case ext.kconfig:
+		add(Need{Kind: KindOption, Class: ClassInternal, Name: ext.name, Optional: !reached}, func(c *checker) Verdict {
+			return c.option(ext)
+		})
+	case ext.fn != nil:
+		add(Need{Kind: KindKfunc, Class: ClassKfunc, Name: ext.name, Detail: prototype(ext.fn), Optional: ext.weak && !called},
+			func(c *checker) Verdict { return c.kfunc(ext, called) })
+	default:
+		add(Need{Kind: KindSymbol, Class: ClassInternal, Name: ext.name, Optional: ext.weak}, func(c *checker) Verdict {
+			return c.symbol(ext)
+		})
+	}
+}
+
+// classOfType tells tracepoint records from the kernel's internals.
+func classOfType(name string) Class {
+	if strings.HasPrefix(name, "trace_event_raw_") || strings.HasPrefix(name, "btf_trace_") {
+		return ClassTracepoint
+	}
+	return ClassInternal
+}
+
+// helperName spells a helper as C does, as in "bpf_map_lookup_elem".
+func helperName(fn asm.BuiltinFunc) string {
+	s := fn.String()
+	camel, ok := strings.CutPrefix(s, "Fn")
+	if !ok {
+		return fmt.Sprintf("helper %d", int64(fn))
+	}
+	var b strings.Builder
+	b.WriteString("bpf")
+	for _, r := range camel {
+		if r >= 'A' && r <= 'Z' {
+			b.WriteByte('_')
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

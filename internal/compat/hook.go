@@ -1,0 +1,145 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compat
+
+import (
+	"strings"
+
+	"github.com/cilium/ebpf"
+)
+
+// hookKind groups the places that programs attach to by what they need there.
+type hookKind uint8
+
+const (
+	hookOther        hookKind = iota // needs no more than the program type
+	hookTrampoline                   // fentry, fexit, fmod_ret, fsession
+	hookLSM                          // lsm
+	hookTypedTrace                   // tp_btf
+	hookRawTrace                     // raw_tp
+	hookTracepoint                   // classic tracepoint
+	hookIterator                     // iter
+	hookKprobe                       // kprobe, kretprobe
+	hookKprobeMulti                  // kprobe.multi, kretprobe.multi, kprobe.session
+	hookSyscallProbe                 // ksyscall, kretsyscall
+	hookUprobe                       // uprobe, uretprobe, usdt
+	hookUprobeMulti                  // uprobe.multi, uretprobe.multi, uprobe.session
+	hookPerfEvent                    // perf_event
+	hookStructOps                    // struct_ops
+	hookCgroup                       // cgroup programs
+)
+
+// hook is the place that a program attaches to.
+type hook struct {
+	kind   hookKind
+	word   string // as in the section's name: "fentry", "kprobe"
+	target string // function, tracepoint or iterator; may be empty
+}
+
+// name is the hook as it is written in a section's name.
+func (h hook) name() string {
+	if h.target == "" {
+		return h.word
+	}
+	return h.word + "/" + h.target
+}
+
+// class tells how stable the hook is.
+func (h hook) class() Class {
+	switch h.kind {
+	case hookTrampoline, hookLSM, hookKprobe, hookKprobeMulti, hookStructOps:
+		return ClassInternal
+	case hookTypedTrace, hookRawTrace, hookTracepoint:
+		if strings.HasPrefix(h.target, "syscalls/") {
+			return ClassUAPI
+		}
+		return ClassTracepoint
+	default:
+		return ClassUAPI
+	}
+}
+
+// isArray tells that the program's context is the array of the hook's arguments.
+func (h hook) isArray() bool {
+	switch h.kind {
+	case hookTrampoline, hookLSM, hookTypedTrace, hookRawTrace:
+		return true
+	}
+	return false
+}
+
+// hookOf derives the hook of a program from its types and its section.
+func hookOf(ps *ebpf.ProgramSpec) hook {
+	word, _, _ := strings.Cut(ps.SectionName, "/")
+	word = strings.TrimPrefix(word, "?")
+	h := hook{word: strings.TrimSuffix(word, ".s"), target: ps.AttachTo}
+	switch ps.Type {
+	case ebpf.Tracing:
+		switch ps.AttachType {
+		case ebpf.AttachTraceRawTp:
+			h.kind, h.word = hookTypedTrace, "tp_btf"
+		case ebpf.AttachTraceIter:
+			h.kind, h.word = hookIterator, "iter"
+		default:
+			h.kind = hookTrampoline
+			if h.word == "" {
+				h.word = trampolineWord(ps.AttachType)
+			}
+		}
+	case ebpf.LSM:
+		h.kind = hookLSM
+		if h.word == "" {
+			h.word = "lsm"
+		}
+	case ebpf.RawTracepoint, ebpf.RawTracepointWritable:
+		h.kind, h.word = hookRawTrace, "raw_tp"
+	case ebpf.TracePoint:
+		h.kind, h.word = hookTracepoint, "tracepoint"
+	case ebpf.Kprobe:
+		h.kind = kprobeKind(ps.AttachType, h.word)
+		if h.word == "" {
+			h.word = "kprobe"
+		}
+	case ebpf.PerfEvent:
+		h.kind, h.word, h.target = hookPerfEvent, "perf_event", ""
+	case ebpf.StructOps:
+		h.kind = hookStructOps
+	case ebpf.CGroupSKB, ebpf.CGroupSock, ebpf.CGroupSockAddr, ebpf.CGroupSockopt, ebpf.CGroupSysctl,
+		ebpf.CGroupDevice, ebpf.SockOps:
+		h.kind = hookCgroup
+	}
+	if h.word == "" {
+		h.word = strings.ToLower(ps.Type.String())
+	}
+	return h
+}
+
+func trampolineWord(t ebpf.AttachType) string {
+	switch t {
+	case ebpf.AttachTraceFExit:
+		return "fexit"
+	case ebpf.AttachModifyReturn:
+		return "fmod_ret"
+	default:
+		return "fentry"
+	}
+}
+
+// kprobeKind splits the program type that serves functions of the kernel and
+// of user space alike.
+func kprobeKind(t ebpf.AttachType, word string) hookKind {
+	switch {
+	case strings.HasPrefix(word, "uprobe.multi"), strings.HasPrefix(word, "uretprobe.multi"),
+		strings.HasPrefix(word, "uprobe.session"), t == ebpf.AttachTraceUprobeMulti:
+		return hookUprobeMulti
+	case strings.HasPrefix(word, "uprobe"), strings.HasPrefix(word, "uretprobe"), strings.HasPrefix(word, "usdt"):
+		return hookUprobe
+	case word == "ksyscall", word == "kretsyscall":
+		return hookSyscallProbe
+	case t == ebpf.AttachTraceKprobeMulti, t == ebpf.AttachTraceKprobeSession:
+		return hookKprobeMulti
+	default:
+		return hookKprobe
+	}
+}
