@@ -14,5 +14,6 @@
 #include "include/socket_conn.h"
 
 #include "include/socket_layer.h"
+#include "include/socket_syscall.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -94,14 +94,10 @@ struct {
 	__type(value, struct thread);
 } socket_threads SEC(".maps");
 
-static __always_inline void thread_open(__u64 id, __u32 seq)
+static __always_inline void thread_add(struct thread *t, __u64 id, __u32 seq)
 {
-	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
-						BPF_LOCAL_STORAGE_GET_F_CREATE);
 	int slot = OPEN_MAX - 1;
 
-	if (!t)
-		return;
 #pragma unroll
 	for (int i = OPEN_MAX - 1; i >= 0; i--)
 		if (!t->conn[i])
@@ -114,27 +110,19 @@ static __always_inline void thread_open(__u64 id, __u32 seq)
 	t->seq[slot & (OPEN_MAX - 1)] = seq;
 }
 
-static __always_inline void thread_done(__u64 id)
+static __always_inline void thread_remove(struct thread *t, __u64 id)
 {
-	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
-
-	if (!t)
-		return;
 #pragma unroll
 	for (int i = 0; i < OPEN_MAX; i++)
 		if (t->conn[i] == id)
 			t->conn[i] = 0;
 }
 
-static __always_inline void thread_parent(struct seg *s)
+/* Names in the segment the request that the thread serves, if it is one. */
+static __always_inline void thread_only(const struct thread *t, struct seg *s)
 {
-	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 	int open = 0;
 
-	s->parent_conn = 0;
-	s->parent_seq = 0;
-	if (!t)
-		return;
 #pragma unroll
 	for (int i = 0; i < OPEN_MAX; i++) {
 		if (t->conn[i]) {
@@ -147,6 +135,33 @@ static __always_inline void thread_parent(struct seg *s)
 		s->parent_conn = 0;
 		s->parent_seq = 0;
 	}
+}
+
+static __always_inline void thread_open(__u64 id, __u32 seq)
+{
+	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
+						BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (t)
+		thread_add(t, id, seq);
+}
+
+static __always_inline void thread_done(__u64 id)
+{
+	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+
+	if (t)
+		thread_remove(t, id);
+}
+
+static __always_inline void thread_parent(struct seg *s)
+{
+	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+
+	s->parent_conn = 0;
+	s->parent_seq = 0;
+	if (t)
+		thread_only(t, s);
 }
 
 static __always_inline void fill_address(struct conn *c, const struct sock *sk)

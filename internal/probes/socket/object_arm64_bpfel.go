@@ -45,6 +45,40 @@ type objectConn struct {
 	Request   [512]uint8
 }
 
+type objectFdConn struct {
+	_         structs.HostLayout
+	Id        uint64
+	Start     uint64
+	Ino       uint64
+	Tgid      uint32
+	Netns     uint32
+	State     uint8
+	Role      uint8
+	Proto     uint8
+	Misses    uint8
+	LastDir   uint8
+	IsTcp     uint8
+	Family    uint16
+	Lport     uint16
+	Rport     uint16
+	Pad       [4]uint8
+	Laddr     [16]uint8
+	Raddr     [16]uint8
+	Budget    [2]uint32
+	TurnBytes uint32
+	NextSeq   [2]uint32
+	_         [4]byte
+	Pos       [2]uint64
+	Reported  [2]uint64
+	LastTs    [2]uint64
+}
+
+type objectFdScratch struct {
+	_    structs.HostLayout
+	Rec  objectRec
+	Data [24576]uint8
+}
+
 type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
@@ -114,23 +148,30 @@ type objectThread struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	objectMapProcConfig     = "proc_config"
-	objectMapProcs          = "procs"
-	objectMapSocketConns    = "socket_conns"
-	objectMapSocketCounters = "socket_counters"
-	objectMapSocketEvents   = "socket_events"
-	objectMapSocketIds      = "socket_ids"
-	objectMapSocketScratch  = "socket_scratch"
-	objectMapSocketThreads  = "socket_threads"
-	objectProgSocketReceive = "socket_receive"
-	objectProgSocketSend    = "socket_send"
-	objectProgSocketState   = "socket_state"
-	objectProgSocketSweep   = "socket_sweep"
-	objectVarIdleNs         = "idle_ns"
-	objectVarMaxMisses      = "max_misses"
-	objectVarMaxRequest     = "max_request"
-	objectVarMaxResponse    = "max_response"
-	objectVarWakeupBytes    = "wakeup_bytes"
+	objectMapProcConfig      = "proc_config"
+	objectMapProcs           = "procs"
+	objectMapSocketConns     = "socket_conns"
+	objectMapSocketCounters  = "socket_counters"
+	objectMapSocketEvents    = "socket_events"
+	objectMapSocketFdScratch = "socket_fd_scratch"
+	objectMapSocketFds       = "socket_fds"
+	objectMapSocketIds       = "socket_ids"
+	objectMapSocketNewFd     = "socket_new_fd"
+	objectMapSocketScratch   = "socket_scratch"
+	objectMapSocketThreads   = "socket_threads"
+	objectMapSocketTids      = "socket_tids"
+	objectProgSocketFdState  = "socket_fd_state"
+	objectProgSocketFdSweep  = "socket_fd_sweep"
+	objectProgSocketReceive  = "socket_receive"
+	objectProgSocketSend     = "socket_send"
+	objectProgSocketState    = "socket_state"
+	objectProgSocketSweep    = "socket_sweep"
+	objectProgSocketSysExit  = "socket_sys_exit"
+	objectVarIdleNs          = "idle_ns"
+	objectVarMaxMisses       = "max_misses"
+	objectVarMaxRequest      = "max_request"
+	objectVarMaxResponse     = "max_response"
+	objectVarWakeupBytes     = "wakeup_bytes"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -175,24 +216,31 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
+	SocketFdState *ebpf.ProgramSpec `ebpf:"socket_fd_state"`
+	SocketFdSweep *ebpf.ProgramSpec `ebpf:"socket_fd_sweep"`
 	SocketReceive *ebpf.ProgramSpec `ebpf:"socket_receive"`
 	SocketSend    *ebpf.ProgramSpec `ebpf:"socket_send"`
 	SocketState   *ebpf.ProgramSpec `ebpf:"socket_state"`
 	SocketSweep   *ebpf.ProgramSpec `ebpf:"socket_sweep"`
+	SocketSysExit *ebpf.ProgramSpec `ebpf:"socket_sys_exit"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
-	ProcConfig     *ebpf.MapSpec `ebpf:"proc_config"`
-	Procs          *ebpf.MapSpec `ebpf:"procs"`
-	SocketConns    *ebpf.MapSpec `ebpf:"socket_conns"`
-	SocketCounters *ebpf.MapSpec `ebpf:"socket_counters"`
-	SocketEvents   *ebpf.MapSpec `ebpf:"socket_events"`
-	SocketIds      *ebpf.MapSpec `ebpf:"socket_ids"`
-	SocketScratch  *ebpf.MapSpec `ebpf:"socket_scratch"`
-	SocketThreads  *ebpf.MapSpec `ebpf:"socket_threads"`
+	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
+	Procs           *ebpf.MapSpec `ebpf:"procs"`
+	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
+	SocketCounters  *ebpf.MapSpec `ebpf:"socket_counters"`
+	SocketEvents    *ebpf.MapSpec `ebpf:"socket_events"`
+	SocketFdScratch *ebpf.MapSpec `ebpf:"socket_fd_scratch"`
+	SocketFds       *ebpf.MapSpec `ebpf:"socket_fds"`
+	SocketIds       *ebpf.MapSpec `ebpf:"socket_ids"`
+	SocketNewFd     *ebpf.MapSpec `ebpf:"socket_new_fd"`
+	SocketScratch   *ebpf.MapSpec `ebpf:"socket_scratch"`
+	SocketThreads   *ebpf.MapSpec `ebpf:"socket_threads"`
+	SocketTids      *ebpf.MapSpec `ebpf:"socket_tids"`
 }
 
 // objectVariableSpecs contains global variables before they are loaded into the kernel.
@@ -226,14 +274,18 @@ func (o *objectObjects) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
-	ProcConfig     *ebpf.Map `ebpf:"proc_config"`
-	Procs          *ebpf.Map `ebpf:"procs"`
-	SocketConns    *ebpf.Map `ebpf:"socket_conns"`
-	SocketCounters *ebpf.Map `ebpf:"socket_counters"`
-	SocketEvents   *ebpf.Map `ebpf:"socket_events"`
-	SocketIds      *ebpf.Map `ebpf:"socket_ids"`
-	SocketScratch  *ebpf.Map `ebpf:"socket_scratch"`
-	SocketThreads  *ebpf.Map `ebpf:"socket_threads"`
+	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
+	Procs           *ebpf.Map `ebpf:"procs"`
+	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
+	SocketCounters  *ebpf.Map `ebpf:"socket_counters"`
+	SocketEvents    *ebpf.Map `ebpf:"socket_events"`
+	SocketFdScratch *ebpf.Map `ebpf:"socket_fd_scratch"`
+	SocketFds       *ebpf.Map `ebpf:"socket_fds"`
+	SocketIds       *ebpf.Map `ebpf:"socket_ids"`
+	SocketNewFd     *ebpf.Map `ebpf:"socket_new_fd"`
+	SocketScratch   *ebpf.Map `ebpf:"socket_scratch"`
+	SocketThreads   *ebpf.Map `ebpf:"socket_threads"`
+	SocketTids      *ebpf.Map `ebpf:"socket_tids"`
 }
 
 func (m *objectMaps) Close() error {
@@ -243,9 +295,13 @@ func (m *objectMaps) Close() error {
 		m.SocketConns,
 		m.SocketCounters,
 		m.SocketEvents,
+		m.SocketFdScratch,
+		m.SocketFds,
 		m.SocketIds,
+		m.SocketNewFd,
 		m.SocketScratch,
 		m.SocketThreads,
+		m.SocketTids,
 	)
 }
 
@@ -264,18 +320,24 @@ type objectVariables struct {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
+	SocketFdState *ebpf.Program `ebpf:"socket_fd_state"`
+	SocketFdSweep *ebpf.Program `ebpf:"socket_fd_sweep"`
 	SocketReceive *ebpf.Program `ebpf:"socket_receive"`
 	SocketSend    *ebpf.Program `ebpf:"socket_send"`
 	SocketState   *ebpf.Program `ebpf:"socket_state"`
 	SocketSweep   *ebpf.Program `ebpf:"socket_sweep"`
+	SocketSysExit *ebpf.Program `ebpf:"socket_sys_exit"`
 }
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
+		p.SocketFdState,
+		p.SocketFdSweep,
 		p.SocketReceive,
 		p.SocketSend,
 		p.SocketState,
 		p.SocketSweep,
+		p.SocketSysExit,
 	)
 }
 

@@ -28,17 +28,7 @@ func Factory() probe.Factory {
 			Kind:      probe.Daemon,
 			Summary:   "the bytes that selected processes exchange over stream sockets",
 			DependsOn: []string{"discovery"},
-			Variants: []probe.Variant{
-				{
-					Name:     "socket_tracepoints",
-					Spec:     loadObject,
-					Programs: []string{"socket_receive", "socket_send", "socket_state", "socket_sweep"},
-					Loses: []string{
-						"bytes over Unix sockets",
-						"payload that is received by splice or sent by sendfile (its length is known)",
-					},
-				},
-			},
+			Variants:  variants(),
 		},
 		DefaultConfig: defaultConfig,
 		New: func(set probe.Settings, config any) (probe.Probe, error) {
@@ -54,6 +44,7 @@ type daemon struct {
 	table *stream.Table
 
 	coll     *ebpf.Collection
+	how      attachPlan
 	counters *ebpf.Map
 	sweep    *link.Iter
 
@@ -97,45 +88,9 @@ func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
 		return err
 	}
 	d.coll = coll
+	d.how = attachments[l.Variant.Name]
 	d.counters = coll.Maps["socket_counters"]
 	return nil
-}
-
-// attachment is what Attach gave back.
-type attachment []io.Closer
-
-// Close detaches in reverse order.
-func (a attachment) Close() error {
-	var errs []error
-	for i := len(a) - 1; i >= 0; i-- {
-		errs = append(errs, a[i].Close())
-	}
-	return errors.Join(errs...)
-}
-
-// Attach implements probe.Probe. The only target is the host: processes are
-// told apart in the kernel.
-func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
-	if t.Scope != probe.Host {
-		return nil, errors.New("the probe observes the whole host, not a single target")
-	}
-	var links attachment
-	// Closing first, so that no connection is opened whose end is not seen.
-	for _, name := range []string{"socket_state", "socket_send", "socket_receive"} {
-		l, err := link.AttachTracing(link.TracingOptions{Program: d.coll.Programs[name]})
-		if err != nil {
-			_ = links.Close()
-			return nil, fmt.Errorf("%s: %w", d.coll.Programs[name], err)
-		}
-		links = append(links, l)
-	}
-	sweep, err := link.AttachIter(link.IterOptions{Program: d.coll.Programs["socket_sweep"], Map: d.coll.Maps["socket_conns"]})
-	if err != nil {
-		_ = links.Close()
-		return nil, fmt.Errorf("socket_sweep: %w", err)
-	}
-	d.sweep = sweep
-	return append(links, sweep), nil
 }
 
 // Close implements probe.Probe.

@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* Variant "sys_exit": the end of the system calls that move bytes, with the
+ * descriptor walked to its socket. It works since 5.10 and sees Unix sockets.
+ * Nothing locks a connection here, so each segment is sent at once: two records
+ * for an exchange. Two threads that use one direction at the same time may
+ * have their bytes counted in the wrong order. */
+#ifndef __EBPFRECEIVER_SOCKET_SYSCALL_H
+#define __EBPFRECEIVER_SOCKET_SYSCALL_H
+
+#include "kernel/file.h"
+#include "kernel/syscall.h"
+
+/* Buffers of one call that are looked into, and messages of one mmsg call. */
+#define USER_IOVECS 6
+#define USER_MESSAGES 8
+
+/* A connection as seen from its descriptors. */
+struct fd_conn {
+	__u64 id;
+	__u64 start;
+	__u64 ino; /* of the socket: tells one that reuses the memory */
+	__u32 tgid;
+	__u32 netns;
+	__u8 state;
+	__u8 role;
+	__u8 proto;
+	__u8 misses;
+	__u8 last_dir;
+	__u8 is_tcp;
+	__u16 family;
+	__u16 lport;
+	__u16 rport;
+	__u8 pad[4];
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u32 budget[2];
+	__u32 turn_bytes;
+	__u32 next_seq[2];
+	__u64 pos[2];	   /* bytes that passed */
+	__u64 reported[2]; /* of these, in records */
+	__u64 last_ts[2];
+};
+
+/* By the address of the socket's struct sock. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct fd_conn);
+} socket_fds SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fd_conn);
+} socket_new_fd SEC(".maps");
+
+struct fd_scratch {
+	struct rec rec;
+	__u8 data[2 * CAPTURE_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fd_scratch);
+} socket_fd_scratch SEC(".maps");
+
+/* What struct thread is in task storage, for kernels before 5.11. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct thread);
+} socket_tids SEC(".maps");
+
+/* Where a call's bytes are: one buffer, or an array of them. */
+struct buffers {
+	__u64 base;
+	__u64 iov;
+	__u64 iovlen;
+};
+
+static __always_inline struct file *file_of(unsigned int fd)
+{
+	struct task_struct___files *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct file *file = 0;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	return file;
+}
+
+/* The stream socket behind a descriptor, and the number of its inode. */
+static __always_inline struct sock *sock_of(unsigned int fd, __u64 *ino)
+{
+	struct file *file = file_of(fd);
+	struct inode *inode;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!file)
+		return 0;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	*ino = BPF_CORE_READ(inode, i_ino);
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+		return 0;
+	return sk;
+}
+
+static __always_inline struct fd_conn *new_fd_conn(__u64 key, struct sock *sk, __u64 ino,
+						   __u32 tgid, __u64 start)
+{
+	__u32 zero = 0;
+	struct fd_conn *c = bpf_map_lookup_elem(&socket_new_fd, &zero);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (!c || (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
+		return 0;
+	__builtin_memset(c, 0, sizeof(*c));
+	c->id = next_id();
+	c->ino = ino;
+	c->tgid = tgid;
+	c->start = start;
+	c->family = family;
+	c->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if (family != AF_UNIX) {
+		c->is_tcp = 1;
+		c->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+		c->rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	}
+	if (family == AF_INET) {
+		BPF_CORE_READ_INTO((__u32 *)c->laddr, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__u32 *)c->raddr, sk, __sk_common.skc_daddr);
+	} else if (family == AF_INET6) {
+		BPF_CORE_READ_INTO(&c->laddr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+		BPF_CORE_READ_INTO(&c->raddr, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	}
+	if (bpf_map_update_elem(&socket_fds, &key, c, BPF_ANY)) {
+		count(C_LOST_STORAGE);
+		return 0;
+	}
+	return bpf_map_lookup_elem(&socket_fds, &key);
+}
+
+static __always_inline struct fd_conn *fd_conn_of(struct sock *sk, __u64 ino, __u32 tgid)
+{
+	__u64 key = (__u64)sk, start;
+	struct fd_conn *c = bpf_map_lookup_elem(&socket_fds, &key);
+
+	if (c && c->ino == ino) {
+		if (c->state == S_OPTED_OUT)
+			return 0;
+		if (c->tgid == tgid)
+			return c;
+	}
+	if (!proc_captured(tgid, &start))
+		return 0;
+	if (c && c->ino == ino) {
+		c->tgid = tgid;
+		c->start = start;
+		return c;
+	}
+	return new_fd_conn(key, sk, ino, tgid, start);
+}
+
+/* Copies up to n bytes from the process's buffers. */
+static __always_inline __u32 copy_buffers(__u8 *dst, __u32 n, const struct buffers *b)
+{
+	__u32 done = 0;
+
+	if (n > CAPTURE_MAX)
+		n = CAPTURE_MAX;
+	if (b->base)
+		return bpf_probe_read_user(dst, n, (void *)b->base) ? 0 : n;
+	for (int i = 0; i < USER_IOVECS; i++) {
+		struct user_iovec v;
+		__u32 take;
+
+		if (i >= b->iovlen || done >= n)
+			break;
+		if (bpf_probe_read_user(&v, sizeof(v), (struct user_iovec *)b->iov + i))
+			break;
+		take = n - done;
+		if (v.iov_len < take)
+			take = v.iov_len;
+		barrier_var(take);
+		barrier_var(done);
+		if (take > CAPTURE_MAX || done >= CAPTURE_MAX)
+			break;
+		if (bpf_probe_read_user(dst + done, take, (void *)v.iov_base))
+			break;
+		done += take;
+	}
+	return done;
+}
+
+static __always_inline void add_fd_rest(struct rec *r, struct fd_conn *c, int d)
+{
+	__u64 len = c->pos[d] - c->reported[d];
+	struct seg *s;
+
+	if (!len || len > 1ULL << 40)
+		return;
+	s = next_seg(r);
+	if (!s)
+		return;
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = c->last_ts[d];
+	s->pos = c->reported[d];
+	s->len = len;
+	s->seq = c->next_seq[d] - (__u32)len;
+	s->dir = d;
+	c->reported[d] += len;
+}
+
+static __always_inline void fill_fd_rec(struct rec *r, struct fd_conn *c, __u64 now, __u8 flags)
+{
+	r->conn = c->id;
+	r->start = c->start;
+	r->time = now;
+	r->tgid = c->tgid;
+	r->netns = c->netns;
+	r->role = c->role;
+	r->proto = c->proto;
+	r->flags = flags | (c->is_tcp ? 0 : REC_UNIX);
+	r->nsegs = 0;
+	r->family = c->family;
+	r->lport = c->lport;
+	r->rport = c->rport;
+	__builtin_memcpy(r->laddr, c->laddr, 16);
+	__builtin_memcpy(r->raddr, c->raddr, 16);
+}
+
+static __always_inline void tid_open(__u64 id, __u32 seq)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *t = bpf_map_lookup_elem(&socket_tids, &tid);
+
+	if (t) {
+		thread_add(t, id, seq);
+	} else {
+		struct thread fresh = {};
+
+		fresh.conn[0] = id;
+		fresh.seq[0] = seq;
+		bpf_map_update_elem(&socket_tids, &tid, &fresh, BPF_ANY);
+	}
+}
+
+static __always_inline struct thread *tid_state(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&socket_tids, &tid);
+}
+
+static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u32 len,
+				       const struct buffers *b)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct fd_scratch *sc;
+	struct seg *s;
+	struct rec *r;
+	enum message m = MSG_NONE;
+	__u32 zero = 0, n, cap = 0;
+	__u8 starts, turn;
+	bool is_request, server;
+
+	sc = bpf_map_lookup_elem(&socket_fd_scratch, &zero);
+	if (!sc)
+		return;
+	if (len >= 4 && b && copy_buffers(sc->data, 4, b) == 4)
+		m = recognize(*(__u32 *)sc->data);
+	turn = c->last_dir != d + 1;
+	c->last_dir = d + 1;
+	c->last_ts[d] = now;
+	c->next_seq[d] = seq + len;
+	if (c->role == ROLE_UNKNOWN) {
+		if (m == MSG_NONE) {
+			if (turn && ++c->misses >= max_misses) {
+				c->state = S_OPTED_OUT;
+				count(C_OPTED_OUT);
+			}
+			return;
+		}
+		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
+		c->proto = PROTO_HTTP1;
+	}
+	server = c->role == ROLE_SERVER;
+	is_request = server == (d == RX);
+	starts = m == (is_request ? MSG_REQUEST : MSG_RESPONSE);
+	if (is_request)
+		c->turn_bytes = turn ? len : c->turn_bytes + len;
+	if (starts) {
+		if (is_request)
+			c->budget[d] = max_request;
+		else
+			c->budget[d] = c->turn_bytes > 1024 ? CAPTURE_MAX : max_response;
+	}
+	n = len < c->budget[d] ? len : c->budget[d];
+	if (!b)
+		n = 0;
+	if (!n) {
+		c->pos[d] += len;
+		return;
+	}
+	c->budget[d] -= n;
+	if (server && starts) {
+		if (is_request) {
+			tid_open(c->id, seq);
+		} else {
+			struct thread *t = tid_state();
+
+			if (t)
+				thread_remove(t, c->id);
+		}
+	}
+
+	r = &sc->rec;
+	fill_fd_rec(r, c, now, 0);
+	add_fd_rest(r, c, !d);
+	add_fd_rest(r, c, d);
+	s = next_seg(r);
+	if (!s)
+		return;
+	__builtin_memset(s, 0, sizeof(*s));
+	cap = copy_buffers(sc->data, n, b);
+	if (cap > CAPTURE_MAX)
+		return;
+	if (!cap)
+		count(C_UNREADABLE);
+	s->start = s->end = now;
+	s->pos = c->pos[d];
+	s->len = len;
+	s->seq = seq;
+	s->tid = (__u32)bpf_get_current_pid_tgid();
+	s->cap = cap;
+	s->dir = d;
+	s->starts = starts;
+	if (is_request && !server) {
+		struct thread *t = tid_state();
+
+		if (t)
+			thread_only(t, s);
+	}
+	c->pos[d] += len;
+	c->reported[d] = c->pos[d];
+	count(C_SEEN);
+	if (bpf_ringbuf_output(&socket_events, r, sizeof(*r) + cap, wakeup_flags())) {
+		count(C_LOST_RING);
+		if (is_request && starts)
+			count(C_LOST_STARTS);
+	}
+}
+
+static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct buffers *b)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct fd_conn *c;
+	struct sock *sk;
+	__u64 ino = 0;
+	__u32 seq;
+
+	if (proc_state(tgid) == PROC_IGNORED)
+		return;
+	sk = sock_of(fd, &ino);
+	if (!sk)
+		return;
+	c = fd_conn_of(sk, ino, tgid);
+	if (!c)
+		return;
+	if (!c->is_tcp)
+		seq = (__u32)c->pos[d];
+	else if (d == TX)
+		seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq) - len;
+	else
+		seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq) - len;
+	fd_segment(c, d, seq, len, b);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(socket_sys_exit, struct pt_regs *regs, long ret)
+{
+	long nr = SYSCALL_NR(regs);
+	struct buffers b = {};
+	struct user_msghdr h;
+	__u64 msg;
+	__u32 len = ret;
+	int d;
+
+	if (ret <= 0)
+		return 0;
+	switch (nr) {
+	case NR_read:
+	case NR_recvfrom:
+		if (nr == NR_recvfrom && SYSCALL_ARG3(regs) & (MSG_PEEK | MSG_OOB))
+			return 0;
+		d = RX;
+		b.base = SYSCALL_ARG1(regs);
+		break;
+	case NR_write:
+	case NR_sendto:
+		d = TX;
+		b.base = SYSCALL_ARG1(regs);
+		break;
+	case NR_readv:
+	case NR_writev:
+		d = nr == NR_writev ? TX : RX;
+		b.iov = SYSCALL_ARG1(regs);
+		b.iovlen = SYSCALL_ARG2(regs);
+		break;
+	case NR_recvmsg:
+		if (SYSCALL_ARG2(regs) & (MSG_PEEK | MSG_OOB))
+			return 0;
+		/* fallthrough */
+	case NR_sendmsg:
+	case NR_sendmmsg:
+	case NR_recvmmsg:
+		d = nr == NR_sendmsg || nr == NR_sendmmsg ? TX : RX;
+		msg = SYSCALL_ARG1(regs);
+		if (bpf_probe_read_user(&h, sizeof(h), (void *)msg))
+			return 0;
+		b.iov = (__u64)h.msg_iov;
+		b.iovlen = h.msg_iovlen;
+		if (nr == NR_sendmmsg || nr == NR_recvmmsg) {
+			/* ret counts messages; of the first the bytes are looked at */
+			struct user_mmsghdr *v = (void *)msg;
+			unsigned int one;
+
+			len = 0;
+			for (int i = 0; i < USER_MESSAGES && i < ret; i++)
+				if (!bpf_probe_read_user(&one, sizeof(one), &v[i].msg_len))
+					len += one;
+			if (!len)
+				return 0;
+		}
+		break;
+	case NR_sendfile:
+		fd_bytes(SYSCALL_ARG0(regs), TX, len, 0);
+		return 0;
+	case NR_splice:
+		fd_bytes(SYSCALL_ARG0(regs), RX, len, 0);
+		fd_bytes(SYSCALL_ARG2(regs), TX, len, 0);
+		return 0;
+	default:
+		return 0;
+	}
+	if (d == TX)
+		fd_bytes(SYSCALL_ARG0(regs), TX, len, &b);
+	else
+		fd_bytes(SYSCALL_ARG0(regs), RX, len, &b);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_fd_state, struct sock *sk, int oldstate, int newstate)
+{
+	__u64 key = (__u64)sk;
+	struct fd_conn *c;
+	struct rec *r;
+
+	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)
+		return 0;
+	c = bpf_map_lookup_elem(&socket_fds, &key);
+	if (!c)
+		return 0;
+	if (c->role != ROLE_UNKNOWN && c->state != S_OPTED_OUT) {
+		__u8 flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF;
+
+		if (sk->sk_err)
+			flags |= REC_RESET;
+		count(C_SEEN);
+		r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+		if (r) {
+			fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), flags);
+			add_fd_rest(r, c, RX);
+			add_fd_rest(r, c, TX);
+			bpf_ringbuf_submit(r, wakeup_flags());
+		} else {
+			count(C_LOST_RING);
+		}
+	}
+	if (newstate == TCP_CLOSE)
+		bpf_map_delete_elem(&socket_fds, &key);
+	return 0;
+}
+
+/* What socket_sweep is for the other variant. */
+SEC("iter/bpf_map_elem")
+int socket_fd_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct fd_conn *c = ctx->value;
+	__u64 now, last, from, len;
+	struct rec *r;
+	struct seg *s;
+	int d;
+
+	if (!c || c->state == S_OPTED_OUT || c->role == ROLE_UNKNOWN)
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	d = c->role == ROLE_SERVER ? TX : RX;
+	if (d == TX) {
+		from = c->reported[TX];
+		len = c->pos[TX] - from;
+		last = c->last_ts[TX];
+	} else {
+		from = c->reported[RX];
+		len = c->pos[RX] - from;
+		last = c->last_ts[RX];
+	}
+	if (!len || now - last < idle_ns)
+		return 0;
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (!r)
+		return 0;
+	fill_fd_rec(r, c, now, REC_IDLE);
+	s = &r->segs[0];
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = last;
+	s->pos = from;
+	s->len = len;
+	s->dir = d;
+	r->nsegs = 1;
+	/* Written here too: a segment that comes just now is cut by its position. */
+	if (d == TX)
+		c->reported[TX] = from + len;
+	else
+		c->reported[RX] = from + len;
+	count(C_SEEN);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif
