@@ -32,6 +32,7 @@ type Options struct {
 type Config struct {
 	maxHeader, maxPipeline int
 	capture                [2]captureTable
+	initial                [2][256]bool // first letters of the names looked at
 	stats                  *Stats
 	ex                     Exchange
 	scratch                pending
@@ -48,6 +49,9 @@ type captureName struct {
 
 func newCaptureTable(names []string) (t captureTable) {
 	for i, n := range names {
+		if n == "" {
+			continue
+		}
 		n = strings.ToLower(n)
 		k := min(len(n), len(t)-1)
 		t[k] = append(t[k], captureName{n, i})
@@ -62,6 +66,20 @@ func NewConfig(o Options) *Config {
 		maxPipeline: o.MaxPipeline,
 		capture:     [2]captureTable{newCaptureTable(o.RequestHeaders), newCaptureTable(o.ResponseHeaders)},
 		stats:       o.Stats,
+	}
+	for _, b := range []byte("ctCT") {
+		c.initial[Response][b] = true
+	}
+	for _, b := range []byte("bcehtuxBCEHTUX") {
+		c.initial[Request][b] = true
+	}
+	for d, t := range c.capture {
+		for _, names := range t {
+			for _, w := range names {
+				c.initial[d][w.name[0]] = true
+				c.initial[d][strings.ToUpper(w.name)[0]] = true
+			}
+		}
 	}
 	if c.maxHeader <= 0 {
 		c.maxHeader = defaultMaxHeader
@@ -94,7 +112,6 @@ type Stats struct {
 	UndecodableRequests  uint64 // no request line where a request must begin
 	UndecodableResponses uint64 // no status line where a response must begin
 	SkippedBytes         uint64 // bytes that belong to no recognised message
-	BadHeaderLines       uint64 // header lines without a colon
 	BadContentLength     uint64 // invalid, overflowing or contradicting Content-Length
 	BadTransferEncoding  uint64 // request coding whose end cannot be known
 	BadChunk             uint64 // invalid chunk size or chunk end

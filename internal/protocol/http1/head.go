@@ -86,12 +86,12 @@ func (c *Config) parseFields(b []byte, d Direction, pd *pending, f *framing, cut
 			}
 		}
 		i = next
-		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 {
-			c.stats.BadHeaderLines++
+		if !c.initial[d][line[0]] {
 			continue
 		}
-		c.field(d, trimRight(line[:colon]), line[colon+1:], pd, f)
+		if colon := bytes.IndexByte(line, ':'); colon > 0 {
+			c.field(d, trimRight(line[:colon]), line[colon+1:], pd, f)
+		}
 	}
 }
 
@@ -119,7 +119,7 @@ func (c *Config) field(d Direction, name, value []byte, pd *pending, f *framing)
 	switch len(name) {
 	case 10:
 		if equalFold(name, "connection") {
-			connection(value, f)
+			connection(trim(value), f)
 			return
 		}
 	case 12:
@@ -192,6 +192,10 @@ func requestField(name, value []byte, pd *pending, f *framing) {
 }
 
 func connection(v []byte, f *framing) {
+	if equalFold(v, "keep-alive") {
+		f.keeps = true
+		return
+	}
 	for item := range bytes.SplitSeq(v, []byte{','}) {
 		switch item = trim(item); {
 		case equalFold(item, "close"):

@@ -25,18 +25,14 @@ func (p *Parser) startHead(d Direction, b []byte) []byte {
 	}
 	st.start, st.tag = p.now.start, p.now.tag
 	st.turn = d == Request && st.segStart && p.last == Response
-	if p.verdict(d, b) == No {
-		p.undecodable(d, len(b))
-		return nil
-	}
 	view := b[:min(len(b), p.cfg.maxHeader)]
 	n, res := p.tryHead(d, view, false)
-	switch res {
-	case headBad:
+	if res == headDone {
+		return b[n:]
+	}
+	if res == headBad || p.verdict(d, b) == No {
 		p.undecodable(d, len(b))
 		return nil
-	case headDone:
-		return b[n:]
 	}
 	st.state, st.lineOK, st.line = stHead, false, lineEmpty
 	st.buf = append(st.buf[:0], view...)
