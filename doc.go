@@ -9,4 +9,3 @@
 // configuration is described in the README, what a probe is in package
 // [github.com/ebpfreceiver/ebpfreceiver/receiver/probe].
 package ebpfreceiver
-

@@ -1,0 +1,96 @@
+# Copyright The ebpfreceiver Authors
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOLS := .tools/bin
+TIMEOUT ?= 30m
+BENCHTIME ?= 1s
+FUZZTIME ?= 60s
+
+# Sources of the collector: what ocb compiles into it.
+SOURCES := $(shell find . -path ./_build -prune -o -path ./.tools -prune -o -path ./internal/tools -prune -o \
+	\( -name '*.go' -o -name '*_bpfel.o' \) ! -name '*_test.go' -print 2>/dev/null)
+
+.PHONY: help
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: bin/otelcol-ebpf $(if $(wildcard cmd/ebpfcompat/*.go),bin/ebpfcompat) ## build the collector into bin/
+
+bin/otelcol-ebpf: builder-config.yaml go.mod go.sum $(SOURCES) | $(TOOLS)/builder
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 $(TOOLS)/builder --config=builder-config.yaml --skip-strict-versioning=false
+	mv _build/otelcol-ebpf $@
+
+bin/ebpfcompat: go.mod go.sum $(SOURCES)
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/ebpfcompat
+
+.PHONY: run
+run: build ## build and start the collector with the default configuration (as root)
+	@scripts/run.sh
+
+.PHONY: test
+test: install-deps lint generate-check test-unit test-live build test-config ## everything: what CI runs (as root)
+
+.PHONY: test-unit
+test-unit: ## tests that need no root, with the race detector
+	$(GO) test -race -short -timeout $(TIMEOUT) ./...
+
+.PHONY: test-live
+test-live: ## all tests, with those that load programs into the running kernel (as root)
+	@[[ $$(id -u) -eq 0 ]] || { echo "The live tests load eBPF programs and need root." >&2; exit 1; }
+	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
+
+.PHONY: test-config
+test-config: build ## let the collector validate the configurations in testdata/
+	bin/otelcol-ebpf validate --config=file:testdata/default.yaml
+	OTLP_ENDPOINT=localhost:4317 bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/otlp.yaml
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## gofmt, vet and golangci-lint, also for a system that is not supported
+	$(TOOLS)/golangci-lint run
+	GOOS=darwin $(GO) vet . ./receiver/...
+	for script in scripts/*.sh .ci/run; do bash -n "$$script"; done
+
+.PHONY: generate
+generate: $(TOOLS)/mdatagen ## compile the BPF programs and generate code from metadata.yaml
+	@scripts/install-deps.sh generate
+	scripts/mdatagen.sh
+	$(GO) generate ./...
+
+.PHONY: generate-check
+generate-check: ## fail if what is generated differs from what is committed
+	scripts/generate-check.sh
+
+.PHONY: bench
+bench: ## Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz test for FUZZTIME
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: tools
+tools: $(TOOLS)/mdatagen $(TOOLS)/builder $(TOOLS)/golangci-lint ## build the tools into .tools/bin
+
+$(TOOLS)/mdatagen: PACKAGE := go.opentelemetry.io/collector/cmd/mdatagen
+$(TOOLS)/builder: PACKAGE := go.opentelemetry.io/collector/cmd/builder
+$(TOOLS)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/%: internal/tools/go.mod internal/tools/go.sum
+	@mkdir -p $(@D)
+	$(GO) build -C internal/tools -o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@
+
+.PHONY: install-deps
+install-deps: ## install the Debian packages that the tests need (as root)
+	@scripts/install-deps.sh test
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin _build .tools

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Copyright The ebpfreceiver Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs the Debian packages that a task needs and that are not there.
+#   install-deps.sh generate   to compile the BPF programs
+#   install-deps.sh test       what the live tests observe, and the above
+set -euo pipefail
+
+generate=(clang-19 llvm-19 libbpf-dev bpftool)
+test=(
+	nginx-light redis-server postgresql # servers to observe
+	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
+	strace jq iproute2 procps
+)
+
+case "${1:-}" in
+generate) want=("${generate[@]}") ;;
+test) want=("${generate[@]}" "${test[@]}") ;;
+*)
+	echo "usage: $0 generate|test" >&2
+	exit 2
+	;;
+esac
+
+missing=()
+for package in "${want[@]}"; do
+	if ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
+		missing+=("$package")
+	fi
+done
+if [[ ${#missing[@]} -eq 0 ]]; then
+	exit 0
+fi
+if [[ $(id -u) -ne 0 ]]; then
+	echo "These packages are missing, and installing them needs root: ${missing[*]}" >&2
+	exit 1
+fi
+echo "Installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+# The servers are for the tests, which start their own: keep the packages from
+# starting them now.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+	trap 'rm -f "$policy"' EXIT
+fi
+apt-get -o DPkg::Lock::Timeout=600 update -q
+apt-get -o DPkg::Lock::Timeout=600 install -q -y --no-install-recommends "${missing[@]}"
