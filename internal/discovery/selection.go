@@ -3,6 +3,8 @@
 
 package discovery
 
+import "slices"
+
 // Candidate is what is known of a process when it is decided upon. Fields that
 // could not be found out are empty and match no condition.
 type Candidate struct {
@@ -26,6 +28,9 @@ type Selection struct {
 	Exclude []*Matcher
 	// Self is the collector's own PID. It is never selected.
 	Self uint32
+	// Attributes tells which attributes the resources have. Nil means all but
+	// process.command_args.
+	Attributes func(name string) bool
 }
 
 // Decision is the answer for one process.
@@ -45,13 +50,8 @@ func (d Decision) ServiceName() string {
 
 // Decide answers from what is known. When c.Ports grows, ask again.
 func (s *Selection) Decide(c *Candidate) Decision {
-	if s.Self != 0 && c.PID == s.Self {
+	if s.excludes(c) {
 		return Decision{}
-	}
-	for _, m := range s.Exclude {
-		if m.Match(c) {
-			return Decision{}
-		}
 	}
 	if len(s.Targets) == 0 {
 		return Decision{Selected: true}
@@ -62,6 +62,19 @@ func (s *Selection) Decide(c *Candidate) Decision {
 		}
 	}
 	return Decision{}
+}
+
+// excludes tells that the process must not be observed, whatever its parent is.
+func (s *Selection) excludes(c *Candidate) bool {
+	if s.Self != 0 && c.PID == s.Self {
+		return true
+	}
+	return slices.ContainsFunc(s.Exclude, func(m *Matcher) bool { return m.Match(c) })
+}
+
+// better tells that a comes from an earlier target than b.
+func (s *Selection) better(a, b Decision) bool {
+	return a.Selected && slices.Index(s.Targets, a.Target) < slices.Index(s.Targets, b.Target)
 }
 
 // All tells that a process is selected unless something excludes it.

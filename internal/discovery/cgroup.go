@@ -1,0 +1,75 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package discovery
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// cgroupPaths gives the paths in the text of a /proc/PID/cgroup: that of the
+// unified hierarchy first, then those of version 1, each once.
+func cgroupPaths(text string) []string {
+	var paths []string
+	for line := range strings.Lines(text) {
+		// hierarchy-ID:controller-list:path
+		hierarchy, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		_, path, ok := strings.Cut(rest, ":")
+		if !ok || slices.Contains(paths, path) {
+			continue
+		}
+		if hierarchy == "0" {
+			paths = slices.Insert(paths, 0, path)
+		} else {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// containerSegment is one folder of a path that names a container: the ID
+// alone, or after the runtime's prefix as in cri-containerd-ID.scope (systemd
+// driver), docker-ID.scope, crio-ID.scope, libpod-ID.scope, or
+// kubepods-…:cri-containerd:ID (containerd 1.3 and before). Fargate has
+// TASK-NUMBER in place of an ID.
+var containerSegment = regexp.MustCompile(`(?:^|[-:])(?:([0-9a-f]{64})|([0-9a-f]{32}-[0-9]{1,20}))(?:\.scope)?$`)
+
+// podSegment is the pod's folder: podUID (cgroupfs driver) or
+// kubepods-burstable-podUID.slice with underscores (systemd driver). Static
+// pods have a hash without dashes.
+var podSegment = regexp.MustCompile(`(?:^|-)pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice(?::.*)?)?$`)
+
+// containerOf finds the innermost container and its pod in the paths. Either
+// may be empty.
+func containerOf(paths []string) (container, pod string) {
+	for _, path := range paths {
+		segments := strings.Split(path, "/")
+		slices.Reverse(segments)
+		for _, s := range segments {
+			if container == "" {
+				container = containerIn(s)
+			}
+			if m := podSegment.FindStringSubmatch(s); m != nil {
+				return container, strings.ReplaceAll(m[1], "_", "-")
+			}
+		}
+		if container != "" {
+			return container, ""
+		}
+	}
+	return "", ""
+}
+
+func containerIn(segment string) string {
+	// The monitor of a container runs beside it, not in it.
+	if strings.Contains(segment, "conmon-") {
+		return ""
+	}
+	m := containerSegment.FindStringSubmatch(segment)
+	if m == nil {
+		return ""
+	}
+	return m[1] + m[2]
+}
