@@ -1,0 +1,205 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+var (
+	_ probe.RingReader = (*Daemon)(nil)
+	_ probe.MapSharer  = (*Daemon)(nil)
+	_ probe.Ticker     = (*Daemon)(nil)
+	_ probe.Accountant = (*Daemon)(nil)
+	_ probe.Processes  = (*Daemon)(nil)
+	_ discovery.Events = (*Daemon)(nil)
+)
+
+// Daemon follows processes. It implements [probe.Processes], which may be used
+// from any goroutine between Load and Close.
+type Daemon struct {
+	cfg       *Config
+	selection *discovery.Selection
+	logger    *zap.Logger
+	clock     probe.Clock
+	table     *discovery.Table
+
+	collection *ebpf.Collection
+	procs      *ebpf.Map
+
+	event       discovery.Event // reused for each record
+	subscribers map[int]func(*discovery.Event)
+	order       []int
+	next        int
+
+	handled, undecodable uint64
+	notSet               uint64 // decisions that the map had no space for
+	swept                uint64 // losses at the time of the last sweep
+}
+
+// Load implements [probe.Probe].
+func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
+	if err := d.prepare(l.Spec); err != nil {
+		return err
+	}
+	c, err := l.Collection()
+	if err != nil {
+		return fmt.Errorf("load programs that follow processes: %w", err)
+	}
+	if err := d.configure(c); err != nil {
+		c.Close()
+		return err
+	}
+	d.collection, d.procs = c, c.Maps["procs"]
+	return nil
+}
+
+func (d *Daemon) prepare(spec *ebpf.CollectionSpec) error {
+	for name, size := range map[string]int{"procs": d.cfg.MaxProcesses, "proc_events": d.cfg.BufferSize} {
+		m := spec.Maps[name]
+		if m == nil {
+			return fmt.Errorf("the object has no map %q", name)
+		}
+		m.MaxEntries = uint32(size)
+	}
+	return nil
+}
+
+// configure tells the kernel what it does with processes that are not decided
+// on. Without targets and exclusions there is nothing to decide.
+func (d *Daemon) configure(c *ebpf.Collection) error {
+	config := procConfig{absent: stateIgnored, onExec: statePending}
+	if d.selection.All() {
+		config.absent = stateSelected
+		if len(d.selection.Exclude) == 0 {
+			config.onExec = stateSelected
+		}
+	}
+	if d.selection.NeedsPorts() {
+		config.wantListen = 1
+	}
+	if err := c.Maps["proc_config"].Put(uint32(0), config.bytes()); err != nil {
+		return fmt.Errorf("configure programs that follow processes: %w", err)
+	}
+	if d.selection.Self == 0 {
+		return nil
+	}
+	if err := c.Maps["procs"].Put(d.selection.Self, (&proc{state: stateIgnored}).bytes()); err != nil {
+		return fmt.Errorf("leave the collector out: %w", err)
+	}
+	return nil
+}
+
+// Attach implements [probe.Probe]. It then decides on the processes that run
+// already.
+func (d *Daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
+	if t.Scope != probe.Host {
+		return nil, errors.New("follows processes of the whole host only")
+	}
+	var links closers
+	for _, name := range slices.Sorted(maps.Keys(d.collection.Programs)) {
+		l, err := link.AttachTracing(link.TracingOptions{Program: d.collection.Programs[name]})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("attach %s: %w", name, err), links.Close())
+		}
+		links = append(links, l)
+	}
+	if err := d.table.Scan(); err != nil {
+		return nil, errors.Join(err, links.Close())
+	}
+	return &links, nil
+}
+
+// Close implements [probe.Probe].
+func (d *Daemon) Close() error {
+	if d.collection != nil {
+		d.collection.Close()
+		d.collection = nil
+	}
+	return nil
+}
+
+// Rings implements [probe.RingReader].
+func (d *Daemon) Rings() []probe.Ring {
+	return []probe.Ring{{Map: d.collection.Maps["proc_events"], Handle: d.handle}}
+}
+
+// SharedMaps implements [probe.MapSharer].
+func (d *Daemon) SharedMaps() map[string]*ebpf.Map {
+	return map[string]*ebpf.Map{"procs": d.procs, "proc_config": d.collection.Maps["proc_config"]}
+}
+
+// Lookup implements [probe.Processes].
+func (d *Daemon) Lookup(pid uint32, start uint64) *probe.ProcessInfo {
+	return d.table.Lookup(pid, start)
+}
+
+// Selected is the number of selected processes that run.
+func (d *Daemon) Selected() int { return d.table.Len() }
+
+// Subscribe implements [discovery.Events].
+func (d *Daemon) Subscribe(fn func(*discovery.Event)) (cancel func()) {
+	id := d.next
+	d.next++
+	d.subscribers[id] = fn
+	d.order = append(d.order, id)
+	return func() {
+		delete(d.subscribers, id)
+		d.order = slices.DeleteFunc(d.order, func(other int) bool { return other == id })
+	}
+}
+
+func (d *Daemon) handle(record []byte) {
+	e := &d.event
+	if err := decode(record, e); err != nil {
+		d.undecodable++
+		d.logger.Debug("Dropped a record about a process.", zap.Error(err))
+		return
+	}
+	d.handled++
+	d.table.Handle(e)
+	if e.Kind != discovery.Exec && e.Kind != discovery.Exit {
+		return
+	}
+	for _, id := range d.order {
+		d.subscribers[id](e)
+	}
+}
+
+// Tick implements [probe.Ticker].
+func (d *Daemon) Tick(now uint64) {
+	d.table.Tick(now)
+	// An exit that was lost leaves a process behind.
+	lost := d.Lost(discovery.Exit)
+	if n := lost[probe.RingFull] + lost[probe.Missed]; n != d.swept {
+		d.swept = n
+		d.table.Sweep(now)
+	}
+}
+
+// closers close in reverse order.
+type closers []io.Closer
+
+func (c *closers) Close() error {
+	var errs []error
+	for _, one := range slices.Backward(*c) {
+		errs = append(errs, one.Close())
+	}
+	*c = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,10 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package discovery is the Daemon that follows processes: it tells the kernel
+// which ones are observed, and other probes who they are.
+//
+// Process IDs are those of the initial PID namespace. A collector in another
+// one sees other numbers in /proc, and finds none of the processes: run it with
+// the host's.
+package discovery

@@ -1,0 +1,51 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package discovery
+
+import (
+	"errors"
+
+	"github.com/cilium/ebpf"
+	"go.uber.org/zap"
+)
+
+// states is the Daemon as its table sees it.
+type states Daemon
+
+// Set implements [discovery.States]. The map holds only what differs from the
+// default, so that it is small.
+func (d *states) Set(pid uint32, start uint64, selected, reported bool) {
+	if pid == d.selection.Self {
+		selected, reported = false, false
+	} else if selected == d.selection.All() {
+		// Whether or not it was there, now it is not.
+		_ = d.procs.Delete(pid)
+		return
+	}
+	p := proc{start: start, state: stateIgnored}
+	if selected {
+		p.state = stateSelected
+	}
+	flags := ebpf.UpdateAny
+	if reported {
+		flags = ebpf.UpdateExist
+	}
+	err := d.procs.Update(pid, p.bytes(), flags)
+	if err == nil || reported && errors.Is(err, ebpf.ErrKeyNotExist) {
+		return
+	}
+	d.notSet++
+	d.logger.Debug("Could not make a decision on a process known.", zap.Uint32("pid", pid), zap.Error(err))
+}
+
+// Selected implements [discovery.States].
+func (d *states) Selected(pid uint32) bool {
+	var p proc
+	if d.procs == nil || d.procs.Lookup(pid, p.bytes()) != nil {
+		return d.selection.All()
+	}
+	return p.state != stateIgnored
+}
