@@ -1,0 +1,131 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package process
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+)
+
+// Attributes that the semantic conventions have no name for.
+const (
+	attrSignal     = "ebpf.process.exit.signal"
+	attrCoreDumped = "ebpf.process.exit.core_dumped"
+	attrRunTime    = "ebpf.process.run_time"
+	attrArgsCut    = "ebpf.process.command_args.cut"
+)
+
+func fillExec(r plog.LogRecord, e *discovery.Event, arguments bool) {
+	r.SetEventName("process.exec")
+	setSeverity(r, plog.SeverityNumberInfo)
+	r.Body().SetStr(fmt.Sprintf("Process %d executed %s.", e.PID, e.Filename))
+	m := r.Attributes()
+	m.EnsureCapacity(12)
+	fillCommon(m, e)
+	if e.Filename != "" {
+		m.PutStr("process.command", e.Filename)
+	}
+	if !arguments {
+		return
+	}
+	args := m.PutEmptySlice("process.command_args")
+	args.EnsureCapacity(len(e.Args))
+	for _, a := range discovery.Redact(e.Args) {
+		args.AppendEmpty().SetStr(a)
+	}
+	if e.ArgsCut {
+		m.PutBool(attrArgsCut, true)
+	}
+}
+
+func fillExit(r plog.LogRecord, e *discovery.Event) {
+	r.SetEventName("process.exit")
+	m := r.Attributes()
+	m.EnsureCapacity(12)
+	fillCommon(m, e)
+	m.PutDouble(attrRunTime, e.RunTime().Seconds())
+	who := fmt.Sprintf("Process %d (%s)", e.PID, processName(e))
+	after := e.RunTime().Round(time.Millisecond)
+	signal := e.Signal()
+	if signal == 0 {
+		setSeverity(r, plog.SeverityNumberInfo)
+		m.PutInt("process.exit.code", int64(e.ExitCode()))
+		r.Body().SetStr(fmt.Sprintf("%s exited with code %d after %s.", who, e.ExitCode(), after))
+		return
+	}
+	name := signalName(signal)
+	setSeverity(r, severityOf(signal))
+	m.PutStr(attrSignal, name)
+	m.PutBool(attrCoreDumped, e.CoreDumped())
+	dumped := ""
+	if e.CoreDumped() {
+		dumped = " and dumped core"
+	}
+	r.Body().SetStr(fmt.Sprintf("%s was ended by %s%s after %s.", who, name, dumped, after))
+}
+
+func fillCommon(m pcommon.Map, e *discovery.Event) {
+	m.PutInt("process.pid", int64(e.PID))
+	m.PutInt("process.parent_pid", int64(e.ParentPID))
+	if exe := e.Process.Executable; exe != "" {
+		m.PutStr("process.executable.path", exe)
+	}
+	m.PutStr("process.executable.name", processName(e))
+	m.PutInt("process.user.id", int64(e.EUID))
+	m.PutInt("process.real_user.id", int64(e.UID))
+	if owner, ok := e.Process.Resource.Attributes().Get("process.owner"); ok {
+		m.PutStr("process.owner", owner.Str())
+	}
+	if e.Cgroup != "" {
+		m.PutStr("process.linux.cgroup", e.Cgroup)
+	}
+}
+
+func processName(e *discovery.Event) string {
+	if e.Process.Executable != "" {
+		return path.Base(e.Process.Executable)
+	}
+	return e.Comm
+}
+
+// signalName is as in signal(7).
+func signalName(n int) string {
+	if name := unix.SignalName(unix.Signal(n)); name != "" {
+		return name
+	}
+	// The kernel's first real-time signal; C libraries keep some for themselves.
+	const first = 32
+	if n >= first {
+		return "SIGRTMIN+" + strconv.Itoa(n-first)
+	}
+	return strconv.Itoa(n)
+}
+
+// severityOf takes signals whose default action is to dump core, which tell of
+// a fault in the program, as errors. SIGKILL leaves a program no way out: the
+// kernel's out-of-memory killer sends it.
+func severityOf(signal int) plog.SeverityNumber {
+	switch unix.Signal(signal) {
+	case unix.SIGSEGV, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGSYS, unix.SIGTRAP, unix.SIGXCPU, unix.SIGXFSZ:
+		return plog.SeverityNumberError
+	case unix.SIGKILL:
+		return plog.SeverityNumberWarn
+	}
+	return plog.SeverityNumberInfo
+}
+
+func setSeverity(r plog.LogRecord, n plog.SeverityNumber) {
+	r.SetSeverityNumber(n)
+	r.SetSeverityText(n.String())
+}
