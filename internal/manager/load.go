@@ -69,7 +69,7 @@ func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, dep
 	if err := reduce(spec, v.Programs); err != nil {
 		return err
 	}
-	if err := m.check(spec, v); err != nil {
+	if err := m.check(u, spec, v); err != nil {
 		return err
 	}
 	l := &probe.Loading{Variant: v, Spec: spec, Dependencies: deps}

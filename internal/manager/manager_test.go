@@ -1,0 +1,259 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/goleak"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// diary notes what happens to the fake probes, in order.
+type diary struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (d *diary) add(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, line)
+}
+
+func (d *diary) has(line string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Contains(d.lines, line)
+}
+
+// fake is a probe without a kernel. Each call goes into the diary.
+type fake struct {
+	name               string
+	diary              *diary
+	failLoad           map[string]error // by variant
+	failAttach         error
+	emit               probe.Emitter
+	ticks              int
+	logs               bool
+	seen, lostInKernel uint64
+}
+
+func (f *fake) Load(_ context.Context, l *probe.Loading) error {
+	f.diary.add("load " + f.name + " " + l.Variant.Name)
+	return f.failLoad[l.Variant.Name]
+}
+
+func (f *fake) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
+	if f.failAttach != nil {
+		return nil, f.failAttach
+	}
+	f.diary.add("attach " + f.name)
+	return closer(func() error { f.diary.add("detach " + f.name); return nil }), nil
+}
+
+func (f *fake) Close() error { f.diary.add("close " + f.name); return nil }
+
+func (f *fake) Tick(uint64) {
+	if f.ticks++; f.ticks == 1 {
+		f.diary.add("tick " + f.name)
+	}
+}
+
+func (f *fake) Flush() {
+	f.diary.add("flush " + f.name)
+	if f.logs {
+		f.emit.LogRecord(&probe.ProcessInfo{}).Body().SetStr("last words")
+		f.seen++
+	}
+}
+
+func (f *fake) Counts() probe.Counts {
+	c := probe.Counts{Seen: f.seen + f.lostInKernel, Delivered: f.seen}
+	c.Lost[probe.RingFull] = f.lostInKernel
+	return c
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// factory makes a fake that brings no object, or one with the variants whose programs are none.
+func factory(f *fake, m probe.Manifest) probe.Factory {
+	m.Name = f.name
+	return probe.Factory{
+		Manifest: m,
+		New: func(set probe.Settings, _ any) (probe.Probe, error) {
+			f.emit = set.Emit
+			return f, nil
+		},
+	}
+}
+
+func variant(name string) probe.Variant {
+	return probe.Variant{Name: name, Spec: func() (*ebpf.CollectionSpec, error) { return &ebpf.CollectionSpec{}, nil }}
+}
+
+func settings(logs *consumertest.LogsSink, factories ...probe.Factory) Settings {
+	chosen := map[string]any{}
+	for _, f := range factories {
+		if f.Manifest.Kind == probe.Instrument {
+			chosen[f.Manifest.Name] = nil
+		}
+	}
+	return Settings{
+		Receiver:  receivertest.NewNopSettings(metadata.Type),
+		Factories: factories,
+		Logs:      logs,
+		Config:    Config{CollectionInterval: time.Hour, Probes: chosen},
+	}
+}
+
+func TestDependenciesFirstAndUndoneInReverse(t *testing.T) {
+	d := &diary{}
+	daemon := factory(&fake{name: "daemon", diary: d}, probe.Manifest{Kind: probe.Daemon, Variants: []probe.Variant{variant("v")}})
+	instrument := factory(&fake{name: "instrument", diary: d, logs: true}, probe.Manifest{Signals: probe.Logs, DependsOn: []string{"daemon"}})
+	sink := &consumertest.LogsSink{}
+	m := New(settings(sink, instrument, daemon))
+	require.NoError(t, m.Start(t.Context()))
+	require.Eventually(t, func() bool { return d.has("tick instrument") }, 5*time.Second, time.Millisecond)
+	require.NoError(t, m.Shutdown(t.Context()))
+	require.Equal(t, []string{
+		"load daemon v", "attach daemon", "load instrument ", "attach instrument",
+		"tick daemon", "tick instrument",
+		"detach instrument", "detach daemon", "flush daemon", "flush instrument",
+		"close instrument", "close daemon",
+	}, d.lines)
+	require.Equal(t, 1, sink.LogRecordCount(), "what Flush emits is delivered")
+}
+
+func TestVariantFallsBackAndSaysWhy(t *testing.T) {
+	d := &diary{}
+	f := &fake{name: "p", diary: d, failLoad: map[string]error{"best": errors.New("no trampolines")}}
+	weaker := variant("weaker")
+	weaker.Loses = []string{"the colour"}
+	m := New(settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs, Variants: []probe.Variant{variant("best"), weaker}})))
+	require.NoError(t, m.Start(t.Context()))
+	u := m.units["p"]
+	require.Equal(t, degraded, u.outcome.state)
+	require.Equal(t, "weaker", u.outcome.variant)
+	require.EqualError(t, u.outcome.rejected[0].reason, "no trampolines")
+	require.Equal(t, "degraded (weaker): it cannot see the colour", u.status())
+	require.NoError(t, m.Shutdown(t.Context()))
+}
+
+func TestUnsupportedProbeCostsThatProbeAlone(t *testing.T) {
+	refusal := errors.New("the kernel has no such hook")
+	for _, demand := range []bool{false, true} {
+		d := &diary{}
+		bad := factory(&fake{name: "bad", diary: d, failLoad: map[string]error{"v": refusal}}, probe.Manifest{Kind: probe.Daemon, Variants: []probe.Variant{variant("v")}})
+		rider := factory(&fake{name: "rider", diary: d}, probe.Manifest{Signals: probe.Logs, DependsOn: []string{"bad"}})
+		good := factory(&fake{name: "good", diary: d}, probe.Manifest{Signals: probe.Logs})
+		set := settings(new(consumertest.LogsSink), bad, rider, good)
+		set.Config.FailUnsupported = demand
+		var events []*componentstatus.Event
+		set.ReportStatus = func(e *componentstatus.Event) { events = append(events, e) }
+		m := New(set)
+		err := m.Start(t.Context())
+		if demand {
+			require.ErrorContains(t, err, "probe bad does not run: v: the kernel has no such hook")
+			require.Contains(t, d.lines, "detach good")
+			require.Contains(t, d.lines, "close good")
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, events, 1)
+		require.Equal(t, componentstatus.StatusRecoverableError, events[0].Status())
+		require.ErrorContains(t, events[0].Err(), "the kernel has no such hook")
+		require.Equal(t, running, m.units["good"].outcome.state)
+		require.Equal(t, unsupported, m.units["rider"].outcome.state)
+		require.NotContains(t, d.lines, "load rider ")
+		require.NoError(t, m.Shutdown(t.Context()))
+	}
+}
+
+func TestFailedAttachLeavesNothing(t *testing.T) {
+	d := &diary{}
+	f := &fake{name: "p", diary: d, failAttach: errors.New("refused")}
+	m := New(settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs})))
+	require.NoError(t, m.Start(t.Context()))
+	require.Equal(t, []string{"load p ", "close p"}, d.lines)
+	require.Equal(t, failed, m.units["p"].outcome.state)
+	require.NoError(t, m.Shutdown(t.Context()))
+	require.Equal(t, []string{"load p ", "close p"}, d.lines, "what does not run is not closed twice")
+}
+
+func TestCancelledStartUndoes(t *testing.T) {
+	d := &diary{}
+	ctx, cancel := context.WithCancel(t.Context())
+	first := factory(&fake{name: "a", diary: d}, probe.Manifest{Signals: probe.Logs})
+	second := factory(&fake{name: "b", diary: d}, probe.Manifest{Signals: probe.Logs})
+	make := first.New
+	first.New = func(set probe.Settings, c any) (probe.Probe, error) { cancel(); return make(set, c) }
+	require.ErrorIs(t, New(settings(new(consumertest.LogsSink), first, second)).Start(ctx), context.Canceled)
+	require.Equal(t, []string{"load a ", "attach a", "detach a", "close a"}, d.lines)
+}
+
+func TestPlan(t *testing.T) {
+	f := func(name string, kind probe.Kind, s probe.Signals, deps ...string) probe.Factory {
+		return probe.Factory{Manifest: probe.Manifest{Name: name, Kind: kind, Signals: s, DependsOn: deps}}
+	}
+	all := []probe.Factory{
+		f("http", probe.Instrument, probe.Traces|probe.Metrics, "socket"),
+		f("process", probe.Instrument, probe.Logs, "discovery"),
+		f("socket", probe.Daemon, 0, "discovery"),
+		f("discovery", probe.Daemon, 0),
+	}
+	names := func(units []*unit) (n []string) {
+		for _, u := range units {
+			n = append(n, u.name)
+		}
+		return n
+	}
+	order, left, err := plan(all, map[string]any{"http": nil, "process": nil}, probe.Metrics)
+	require.NoError(t, err)
+	require.Equal(t, []string{"discovery", "socket", "http"}, names(order))
+	require.Equal(t, []omitted{{"process", "it produces logs, and no pipeline of these names this receiver"}}, left)
+
+	order, left, err = plan(all, map[string]any{"process": nil, "socket": nil}, probe.Logs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"discovery", "process"}, names(order))
+	require.Equal(t, []omitted{{"socket", "no loaded probe needs it"}}, left)
+
+	_, _, err = plan(all, map[string]any{"htpp": nil}, probe.Logs)
+	require.EqualError(t, err, `there is no probe "htpp"; there are discovery, http, process, socket`)
+
+	loop := []probe.Factory{f("a", probe.Instrument, probe.Logs, "b"), f("b", probe.Daemon, 0, "a")}
+	_, _, err = plan(loop, map[string]any{"a": nil}, probe.Logs)
+	require.EqualError(t, err, "probes depend on each other: a → b → a")
+
+	_, _, err = plan(all[:1], map[string]any{"http": nil}, probe.Traces)
+	require.EqualError(t, err, `probe "http" depends on "socket", which does not exist`)
+}
+
+func TestReduceKeepsWhatTheVariantUses(t *testing.T) {
+	_, err := ebpf.LoadCollectionSpec("does-not-exist")
+	require.Error(t, err)
+	spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"a": {}, "b": {}}, Maps: map[string]*ebpf.MapSpec{"m": {}, ".rodata": {}}}
+	require.NoError(t, reduce(spec, []string{"a"}))
+	require.Len(t, spec.Programs, 1)
+	require.NotContains(t, spec.Maps, "m")
+	require.Contains(t, spec.Maps, ".rodata")
+	require.ErrorContains(t, reduce(spec, []string{"a", "c"}), "lacks")
+}
