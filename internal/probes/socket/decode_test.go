@@ -1,0 +1,135 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"net/netip"
+	"testing"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+)
+
+// raw is a record with the data behind it.
+func raw(r *objectRec, data string) []byte {
+	b := make([]byte, recSize, recSize+len(data))
+	copy(b, unsafe.Slice((*byte)(unsafe.Pointer(r)), recSize))
+	return append(b, data...)
+}
+
+func TestViewAndFill(t *testing.T) {
+	r := &objectRec{Nsegs: 2}
+	r.Segs[0] = objectSeg{Len: 5, Cap: 5, Dir: 0, Start: 1, End: 2, Seq: 9, Tid: 7, ParentConn: 3, ParentSeq: 4}
+	r.Segs[1] = objectSeg{Len: 100, Cap: 3, Dir: 1, LastLen: 8, Last: [8]byte{1}}
+	got, data, ok := view(raw(r, "helloabc"))
+	require.True(t, ok)
+	var s stream.Segment
+	data = fill(&s, &got.Segs[0], data)
+	require.Equal(t, stream.Segment{Dir: stream.Receive, Data: []byte("hello"), Len: 5, Start: 1, End: 2, Seq: 9, TID: 7, Parent: stream.Ref{Conn: 3, Seq: 4}}, s)
+	data = fill(&s, &got.Segs[1], data)
+	require.Empty(t, data)
+	require.Equal(t, stream.Segment{Dir: stream.Send, Data: []byte("abc"), Len: 100, LastLen: 8, Last: [8]byte{1}}, s)
+}
+
+func TestViewRefusesWhatDoesNotFit(t *testing.T) {
+	ok := func(change func(*objectRec), data string) bool {
+		r := &objectRec{Nsegs: 1}
+		r.Segs[0] = objectSeg{Len: 4, Cap: 4}
+		change(r)
+		_, _, ok := view(raw(r, data))
+		return ok
+	}
+	require.True(t, ok(func(*objectRec) {}, "data"))
+	require.True(t, ok(func(*objectRec) {}, "data and more, as in a reserved record"))
+	require.False(t, ok(func(*objectRec) {}, "dat"))
+	require.False(t, ok(func(r *objectRec) { r.Nsegs = 5 }, "data"))
+	require.False(t, ok(func(r *objectRec) { r.Segs[0].Len = 3 }, "data"))
+	require.False(t, ok(func(r *objectRec) { r.Segs[0].Len = 1 << 41 }, "data"))
+	require.False(t, ok(func(r *objectRec) { r.Segs[0].Dir = 2 }, "data"))
+	require.False(t, ok(func(r *objectRec) { r.Segs[0].LastLen = 9 }, "data"))
+	_, _, short := view(make([]byte, recSize-1))
+	require.False(t, short)
+	_, _, empty := view(nil)
+	require.False(t, empty)
+}
+
+func TestAddress(t *testing.T) {
+	mapped := [16]byte{10: 0xff, 11: 0xff, 12: 127, 15: 1}
+	require.Equal(t, netip.MustParseAddrPort("127.0.0.1:80"), address(afInet6, &mapped, 80))
+	require.Equal(t, netip.MustParseAddrPort("[::1]:80"), address(afInet6, &[16]byte{15: 1}, 80))
+	require.Equal(t, netip.MustParseAddrPort("10.0.0.1:80"), address(afInet, &[16]byte{10, 0, 0, 1}, 80))
+	require.False(t, address(1, &[16]byte{}, 0).IsValid())
+}
+
+// The generated structs have no padding of their own, so a layout that differs
+// from the object's shows in their sizes and offsets.
+func TestLayoutIsTheObjects(t *testing.T) {
+	spec, err := loadObject()
+	require.NoError(t, err)
+	for name, size := range map[string]uintptr{"rec": unsafe.Sizeof(objectRec{}), "seg": unsafe.Sizeof(objectSeg{})} {
+		var s *btf.Struct
+		require.NoError(t, spec.Types.TypeByName(name, &s))
+		require.Equal(t, size, uintptr(s.Size), name)
+	}
+	var s *btf.Struct
+	require.NoError(t, spec.Types.TypeByName("rec", &s))
+	offsets := map[string]uintptr{
+		"tgid": unsafe.Offsetof(objectRec{}.Tgid), "role": unsafe.Offsetof(objectRec{}.Role),
+		"laddr": unsafe.Offsetof(objectRec{}.Laddr), "segs": unsafe.Offsetof(objectRec{}.Segs),
+	}
+	for _, m := range s.Members {
+		if want, ok := offsets[m.Name]; ok {
+			require.Equal(t, want, uintptr(m.Offset.Bytes()), m.Name)
+			delete(offsets, m.Name)
+		}
+	}
+	require.Empty(t, offsets)
+}
+
+func TestVariantsAreInTheObject(t *testing.T) {
+	for _, v := range variants() {
+		spec, err := v.Spec()
+		require.NoError(t, err)
+		plan := attachments[v.Name]
+		require.ElementsMatch(t, v.Programs, append([]string{plan.sweep}, plan.tracing...))
+		for _, p := range v.Programs {
+			require.Contains(t, spec.Programs, p)
+			require.NotEqual(t, ebpf.UnspecifiedProgram, spec.Programs[p].Type)
+		}
+		require.Contains(t, spec.Maps, plan.over)
+	}
+}
+
+func TestConfigBounds(t *testing.T) {
+	require.NoError(t, defaultConfig().(*Config).Validate())
+	c := defaultConfig().(*Config)
+	c.RingSize = 100000
+	require.EqualError(t, c.Validate(), "ring_size: 100000 is not a power of two from 65536 to 1073741824")
+	c = defaultConfig().(*Config)
+	c.MaxRequestCapture = 20000
+	require.EqualError(t, c.Validate(), "max_request_capture: 20000 is not from 64 to 12288")
+}
+
+func FuzzView(f *testing.F) {
+	r := &objectRec{Nsegs: 1}
+	r.Segs[0] = objectSeg{Len: 4, Cap: 4}
+	f.Add(raw(r, "data"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		rec, data, ok := view(b)
+		if !ok {
+			return
+		}
+		var s stream.Segment
+		for i := range rec.Segs[:rec.Nsegs] {
+			data = fill(&s, &rec.Segs[i], data)
+			if int64(len(s.Data)) > s.Len {
+				t.Fatal("more captured than there was")
+			}
+		}
+	})
+}
