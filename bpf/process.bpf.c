@@ -14,10 +14,6 @@
 #define TCP_LISTEN 10
 #define SIGNAL_GROUP_EXIT 0x4
 
-/* Keeps the records' layouts in the object, where a test compares them. */
-const struct process_event *unused_event __attribute__((unused));
-const struct process_exec *unused_exec __attribute__((unused));
-
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);

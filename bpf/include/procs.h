@@ -14,7 +14,7 @@ enum proc_state {
 
 struct proc {
 	__u64 start; /* boot time, ns; 0 when user space did not know it exactly */
-	__u32 state;
+	enum proc_state state;
 	__u32 pad;
 };
 

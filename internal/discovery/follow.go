@@ -90,9 +90,7 @@ func (t *Table) unseen(e *Event) *entry {
 	// there was one, or that the process was handed to another parent.
 	parent, _ := t.known(e.ParentPID, e.ParentStart)
 	if parent != nil && parent.id.comm == e.Comm {
-		p := parent.id
-		id.exe, id.env, id.goVersion = p.exe, p.env, p.goVersion
-		id.cgroup, id.container, id.pod = p.cgroup, p.container, p.pod
+		id.like(parent.id)
 		return t.store(id, parent.decision, t.opts.Clock.Now())
 	}
 	id.setCgroup(id.cgroup)

@@ -31,6 +31,14 @@ type identity struct {
 	env         environment
 	goVersion   string
 	ports       []uint16
+	inherits    bool // all but the numbers is its parent's
+}
+
+// like takes what a child shares with its parent until it calls exec.
+func (id *identity) like(parent *identity) {
+	id.exe, id.env, id.goVersion = parent.exe, parent.env, parent.goVersion
+	id.cgroup, id.container, id.pod = parent.cgroup, parent.container, parent.pod
+	id.inherits = true
 }
 
 func (id *identity) candidate() *Candidate {

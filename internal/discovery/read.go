@@ -41,12 +41,18 @@ func (t *Table) resolve(pid uint32, start uint64, depth int) *entry {
 	if t.opts.Selection.NeedsPorts() {
 		id.ports = t.ports(pid)
 	}
+	if id.exe == "" && st.flags&forkNoExec != 0 {
+		// It ended and waits for its parent, whose executable it has.
+		if parent, _ := t.known(st.parent, 0); parent != nil && parent.id.comm == st.comm {
+			id.like(parent.id)
+		}
+	}
 	c := id.candidate()
 	d := t.opts.Selection.Decide(c)
 	if !d.Selected && st.flags&forkNoExec != 0 && !t.opts.Selection.excludes(c) {
 		d = t.inherited(st.parent, pid, depth)
 	}
-	if d.Selected {
+	if d.Selected && !id.inherits {
 		t.details(id)
 	}
 	return t.store(id, d, read)

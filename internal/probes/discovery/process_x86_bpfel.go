@@ -74,8 +74,6 @@ const (
 	processProgProcessExit   = "process_exit"
 	processProgProcessFork   = "process_fork"
 	processProgProcessListen = "process_listen"
-	processVarUnusedEvent    = "unused_event"
-	processVarUnusedExec     = "unused_exec"
 )
 
 // loadProcess returns the embedded CollectionSpec for process.
@@ -142,8 +140,6 @@ type processMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processVariableSpecs struct {
-	UnusedEvent *ebpf.VariableSpec `ebpf:"unused_event"`
-	UnusedExec  *ebpf.VariableSpec `ebpf:"unused_exec"`
 }
 
 // processObjects contains all objects after they have been loaded into the kernel.
@@ -189,8 +185,6 @@ func (m *processMaps) Close() error {
 //
 // It can be passed to loadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processVariables struct {
-	UnusedEvent *ebpf.Variable `ebpf:"unused_event"`
-	UnusedExec  *ebpf.Variable `ebpf:"unused_exec"`
 }
 
 // processPrograms contains all programs after they have been loaded into the kernel.
