@@ -75,6 +75,8 @@ type ResourceAttributesConfig struct {
 	HostID                 ResourceAttributeConfig `mapstructure:"host.id"`
 	HostName               ResourceAttributeConfig `mapstructure:"host.name"`
 	K8sPodUID              ResourceAttributeConfig `mapstructure:"k8s.pod.uid"`
+	OsType                 ResourceAttributeConfig `mapstructure:"os.type"`
+	ProcessCommand         ResourceAttributeConfig `mapstructure:"process.command"`
 	ProcessCommandArgs     ResourceAttributeConfig `mapstructure:"process.command_args"`
 	ProcessCreationTime    ResourceAttributeConfig `mapstructure:"process.creation.time"`
 	ProcessExecutableName  ResourceAttributeConfig `mapstructure:"process.executable.name"`
@@ -82,6 +84,8 @@ type ResourceAttributesConfig struct {
 	ProcessOwner           ResourceAttributeConfig `mapstructure:"process.owner"`
 	ProcessParentPid       ResourceAttributeConfig `mapstructure:"process.parent_pid"`
 	ProcessPid             ResourceAttributeConfig `mapstructure:"process.pid"`
+	ProcessRuntimeName     ResourceAttributeConfig `mapstructure:"process.runtime.name"`
+	ProcessRuntimeVersion  ResourceAttributeConfig `mapstructure:"process.runtime.version"`
 	ServiceInstanceID      ResourceAttributeConfig `mapstructure:"service.instance.id"`
 	ServiceName            ResourceAttributeConfig `mapstructure:"service.name"`
 	TelemetryDistroName    ResourceAttributeConfig `mapstructure:"telemetry.distro.name"`
@@ -100,6 +104,12 @@ func DefaultResourceAttributesConfig() ResourceAttributesConfig {
 			Enabled: true,
 		},
 		K8sPodUID: ResourceAttributeConfig{
+			Enabled: true,
+		},
+		OsType: ResourceAttributeConfig{
+			Enabled: true,
+		},
+		ProcessCommand: ResourceAttributeConfig{
 			Enabled: true,
 		},
 		ProcessCommandArgs: ResourceAttributeConfig{
@@ -121,6 +131,12 @@ func DefaultResourceAttributesConfig() ResourceAttributesConfig {
 			Enabled: true,
 		},
 		ProcessPid: ResourceAttributeConfig{
+			Enabled: true,
+		},
+		ProcessRuntimeName: ResourceAttributeConfig{
+			Enabled: true,
+		},
+		ProcessRuntimeVersion: ResourceAttributeConfig{
 			Enabled: true,
 		},
 		ServiceInstanceID: ResourceAttributeConfig{

@@ -18,7 +18,7 @@ type eventProcessExec struct {
 	config EventConfig         // event config provided by user.
 }
 
-func (e *eventProcessExec) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, processCommandAttributeValue string, processCommandArgsAttributeValue []any, processExecutablePathAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+func (e *eventProcessExec) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessCommandArgsCutAttributeValue bool, processCommandAttributeValue string, processCommandArgsAttributeValue []any, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
 	if !e.config.Enabled {
 		return
 	}
@@ -30,11 +30,16 @@ func (e *eventProcessExec) recordEvent(ctx context.Context, timestamp pcommon.Ti
 		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
 		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
 	}
+	dp.Attributes().PutBool("ebpf.process.command_args.cut", ebpfProcessCommandArgsCutAttributeValue)
 	dp.Attributes().PutStr("process.command", processCommandAttributeValue)
 	dp.Attributes().PutEmptySlice("process.command_args").FromRaw(processCommandArgsAttributeValue)
+	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
 	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
+	dp.Attributes().PutStr("process.linux.cgroup", processLinuxCgroupAttributeValue)
+	dp.Attributes().PutStr("process.owner", processOwnerAttributeValue)
 	dp.Attributes().PutInt("process.parent_pid", processParentPidAttributeValue)
 	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+	dp.Attributes().PutInt("process.real_user.id", processRealUserIDAttributeValue)
 	dp.Attributes().PutInt("process.user.id", processUserIDAttributeValue)
 
 }
@@ -59,7 +64,7 @@ type eventProcessExit struct {
 	config EventConfig         // event config provided by user.
 }
 
-func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processParentPidAttributeValue int64, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessRunTimeAttributeValue float64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
 	if !e.config.Enabled {
 		return
 	}
@@ -71,10 +76,17 @@ func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Ti
 		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
 		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
 	}
+	dp.Attributes().PutBool("ebpf.process.exit.core_dumped", ebpfProcessExitCoreDumpedAttributeValue)
+	dp.Attributes().PutStr("ebpf.process.exit.signal", ebpfProcessExitSignalAttributeValue)
+	dp.Attributes().PutDouble("ebpf.process.run_time", ebpfProcessRunTimeAttributeValue)
+	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
 	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
 	dp.Attributes().PutInt("process.exit.code", processExitCodeAttributeValue)
+	dp.Attributes().PutStr("process.linux.cgroup", processLinuxCgroupAttributeValue)
+	dp.Attributes().PutStr("process.owner", processOwnerAttributeValue)
 	dp.Attributes().PutInt("process.parent_pid", processParentPidAttributeValue)
 	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+	dp.Attributes().PutInt("process.real_user.id", processRealUserIDAttributeValue)
 	dp.Attributes().PutInt("process.user.id", processUserIDAttributeValue)
 
 }
@@ -147,6 +159,18 @@ func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuil
 	if lbc.ResourceAttributes.K8sPodUID.EventsExclude != nil {
 		lb.resourceAttributeExcludeFilter["k8s.pod.uid"] = filter.CreateFilter(lbc.ResourceAttributes.K8sPodUID.EventsExclude)
 	}
+	if lbc.ResourceAttributes.OsType.EventsInclude != nil {
+		lb.resourceAttributeIncludeFilter["os.type"] = filter.CreateFilter(lbc.ResourceAttributes.OsType.EventsInclude)
+	}
+	if lbc.ResourceAttributes.OsType.EventsExclude != nil {
+		lb.resourceAttributeExcludeFilter["os.type"] = filter.CreateFilter(lbc.ResourceAttributes.OsType.EventsExclude)
+	}
+	if lbc.ResourceAttributes.ProcessCommand.EventsInclude != nil {
+		lb.resourceAttributeIncludeFilter["process.command"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessCommand.EventsInclude)
+	}
+	if lbc.ResourceAttributes.ProcessCommand.EventsExclude != nil {
+		lb.resourceAttributeExcludeFilter["process.command"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessCommand.EventsExclude)
+	}
 	if lbc.ResourceAttributes.ProcessCommandArgs.EventsInclude != nil {
 		lb.resourceAttributeIncludeFilter["process.command_args"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessCommandArgs.EventsInclude)
 	}
@@ -188,6 +212,18 @@ func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuil
 	}
 	if lbc.ResourceAttributes.ProcessPid.EventsExclude != nil {
 		lb.resourceAttributeExcludeFilter["process.pid"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessPid.EventsExclude)
+	}
+	if lbc.ResourceAttributes.ProcessRuntimeName.EventsInclude != nil {
+		lb.resourceAttributeIncludeFilter["process.runtime.name"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessRuntimeName.EventsInclude)
+	}
+	if lbc.ResourceAttributes.ProcessRuntimeName.EventsExclude != nil {
+		lb.resourceAttributeExcludeFilter["process.runtime.name"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessRuntimeName.EventsExclude)
+	}
+	if lbc.ResourceAttributes.ProcessRuntimeVersion.EventsInclude != nil {
+		lb.resourceAttributeIncludeFilter["process.runtime.version"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessRuntimeVersion.EventsInclude)
+	}
+	if lbc.ResourceAttributes.ProcessRuntimeVersion.EventsExclude != nil {
+		lb.resourceAttributeExcludeFilter["process.runtime.version"] = filter.CreateFilter(lbc.ResourceAttributes.ProcessRuntimeVersion.EventsExclude)
 	}
 	if lbc.ResourceAttributes.ServiceInstanceID.EventsInclude != nil {
 		lb.resourceAttributeIncludeFilter["service.instance.id"] = filter.CreateFilter(lbc.ResourceAttributes.ServiceInstanceID.EventsInclude)
@@ -296,11 +332,11 @@ func (lb *LogsBuilder) Emit(options ...ResourceLogsOption) plog.Logs {
 }
 
 // RecordProcessExecEvent adds a log record of process.exec event.
-func (lb *LogsBuilder) RecordProcessExecEvent(ctx context.Context, timestamp pcommon.Timestamp, processCommandAttributeValue string, processCommandArgsAttributeValue []any, processExecutablePathAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processUserIDAttributeValue int64) {
-	lb.eventProcessExec.recordEvent(ctx, timestamp, processCommandAttributeValue, processCommandArgsAttributeValue, processExecutablePathAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
+func (lb *LogsBuilder) RecordProcessExecEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessCommandArgsCutAttributeValue bool, processCommandAttributeValue string, processCommandArgsAttributeValue []any, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventProcessExec.recordEvent(ctx, timestamp, ebpfProcessCommandArgsCutAttributeValue, processCommandAttributeValue, processCommandArgsAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processLinuxCgroupAttributeValue, processOwnerAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processRealUserIDAttributeValue, processUserIDAttributeValue)
 }
 
 // RecordProcessExitEvent adds a log record of process.exit event.
-func (lb *LogsBuilder) RecordProcessExitEvent(ctx context.Context, timestamp pcommon.Timestamp, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processParentPidAttributeValue int64, processPidAttributeValue int64, processUserIDAttributeValue int64) {
-	lb.eventProcessExit.recordEvent(ctx, timestamp, processExecutablePathAttributeValue, processExitCodeAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
+func (lb *LogsBuilder) RecordProcessExitEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessRunTimeAttributeValue float64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventProcessExit.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfProcessRunTimeAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processExitCodeAttributeValue, processLinuxCgroupAttributeValue, processOwnerAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processRealUserIDAttributeValue, processUserIDAttributeValue)
 }

@@ -49,6 +49,20 @@ func (rb *ResourceBuilder) SetK8sPodUID(val string) {
 	}
 }
 
+// SetOsType sets provided value as "os.type" attribute.
+func (rb *ResourceBuilder) SetOsType(val string) {
+	if rb.config.OsType.Enabled {
+		rb.res.Attributes().PutStr("os.type", val)
+	}
+}
+
+// SetProcessCommand sets provided value as "process.command" attribute.
+func (rb *ResourceBuilder) SetProcessCommand(val string) {
+	if rb.config.ProcessCommand.Enabled {
+		rb.res.Attributes().PutStr("process.command", val)
+	}
+}
+
 // SetProcessCommandArgs sets provided value as "process.command_args" attribute.
 func (rb *ResourceBuilder) SetProcessCommandArgs(val []any) {
 	if rb.config.ProcessCommandArgs.Enabled {
@@ -95,6 +109,20 @@ func (rb *ResourceBuilder) SetProcessParentPid(val int64) {
 func (rb *ResourceBuilder) SetProcessPid(val int64) {
 	if rb.config.ProcessPid.Enabled {
 		rb.res.Attributes().PutInt("process.pid", val)
+	}
+}
+
+// SetProcessRuntimeName sets provided value as "process.runtime.name" attribute.
+func (rb *ResourceBuilder) SetProcessRuntimeName(val string) {
+	if rb.config.ProcessRuntimeName.Enabled {
+		rb.res.Attributes().PutStr("process.runtime.name", val)
+	}
+}
+
+// SetProcessRuntimeVersion sets provided value as "process.runtime.version" attribute.
+func (rb *ResourceBuilder) SetProcessRuntimeVersion(val string) {
+	if rb.config.ProcessRuntimeVersion.Enabled {
+		rb.res.Attributes().PutStr("process.runtime.version", val)
 	}
 }
 

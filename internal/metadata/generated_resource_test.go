@@ -17,6 +17,8 @@ func TestResourceBuilder(t *testing.T) {
 			rb.SetHostID("host.id-val")
 			rb.SetHostName("host.name-val")
 			rb.SetK8sPodUID("k8s.pod.uid-val")
+			rb.SetOsType("os.type-val")
+			rb.SetProcessCommand("process.command-val")
 			rb.SetProcessCommandArgs([]any{"process.command_args-item1", "process.command_args-item2"})
 			rb.SetProcessCreationTime("process.creation.time-val")
 			rb.SetProcessExecutableName("process.executable.name-val")
@@ -24,6 +26,8 @@ func TestResourceBuilder(t *testing.T) {
 			rb.SetProcessOwner("process.owner-val")
 			rb.SetProcessParentPid(18)
 			rb.SetProcessPid(11)
+			rb.SetProcessRuntimeName("process.runtime.name-val")
+			rb.SetProcessRuntimeVersion("process.runtime.version-val")
 			rb.SetServiceInstanceID("service.instance.id-val")
 			rb.SetServiceName("service.name-val")
 			rb.SetTelemetryDistroName("telemetry.distro.name-val")
@@ -34,9 +38,9 @@ func TestResourceBuilder(t *testing.T) {
 
 			switch tt {
 			case "default":
-				assert.Equal(t, 14, res.Attributes().Len())
+				assert.Equal(t, 18, res.Attributes().Len())
 			case "all_set":
-				assert.Equal(t, 15, res.Attributes().Len())
+				assert.Equal(t, 19, res.Attributes().Len())
 			case "none_set":
 				assert.Equal(t, 0, res.Attributes().Len())
 				return
@@ -62,6 +66,16 @@ func TestResourceBuilder(t *testing.T) {
 			assert.True(t, ok)
 			if ok {
 				assert.Equal(t, "k8s.pod.uid-val", k8sPodUIDAttrVal.Str())
+			}
+			osTypeAttrVal, ok := res.Attributes().Get("os.type")
+			assert.True(t, ok)
+			if ok {
+				assert.Equal(t, "os.type-val", osTypeAttrVal.Str())
+			}
+			processCommandAttrVal, ok := res.Attributes().Get("process.command")
+			assert.True(t, ok)
+			if ok {
+				assert.Equal(t, "process.command-val", processCommandAttrVal.Str())
 			}
 			processCommandArgsAttrVal, ok := res.Attributes().Get("process.command_args")
 			assert.Equal(t, tt == "all_set", ok)
@@ -97,6 +111,16 @@ func TestResourceBuilder(t *testing.T) {
 			assert.True(t, ok)
 			if ok {
 				assert.EqualValues(t, 11, processPidAttrVal.Int())
+			}
+			processRuntimeNameAttrVal, ok := res.Attributes().Get("process.runtime.name")
+			assert.True(t, ok)
+			if ok {
+				assert.Equal(t, "process.runtime.name-val", processRuntimeNameAttrVal.Str())
+			}
+			processRuntimeVersionAttrVal, ok := res.Attributes().Get("process.runtime.version")
+			assert.True(t, ok)
+			if ok {
+				assert.Equal(t, "process.runtime.version-val", processRuntimeVersionAttrVal.Str())
 			}
 			serviceInstanceIDAttrVal, ok := res.Attributes().Get("service.instance.id")
 			assert.True(t, ok)
