@@ -84,8 +84,9 @@ func TestConfigDefaults(t *testing.T) {
 		assert.Equal(t, 10*time.Second, cfg.CollectionInterval)
 		assert.Equal(t, Degrade, cfg.OnUnsupported)
 		assert.Equal(t, map[string]any{"alpha": &alphaConfig{Depth: 3}, "beta": nil}, cfg.Probes)
-		assert.Equal(t, []string{"process.command_args"}, cfg.disabledAttributes())
-		assert.Empty(t, cfg.disabledEvents())
+		assert.False(t, cfg.attributeEnabled()("process.command_args"))
+		assert.True(t, cfg.attributeEnabled()("process.owner"))
+		assert.True(t, cfg.Events.ProcessExec.Enabled)
 	}
 }
 
@@ -118,11 +119,13 @@ func TestConfigFull(t *testing.T) {
 	}, cfg.Targets)
 	assert.Equal(t, []TargetConfig{{Exe: "/usr/bin/sshd"}}, cfg.Exclude)
 	assert.Equal(t, map[string]any{"alpha": &alphaConfig{Depth: 7}, "daemon": nil}, cfg.Probes)
-	assert.Equal(t, []string{"process.command_args", "process.owner"}, cfg.disabledAttributes())
-	assert.Equal(t, []string{"process.exec"}, cfg.disabledEvents())
+	assert.False(t, cfg.Events.ProcessExec.Enabled)
+	assert.True(t, cfg.Events.ProcessExit.Enabled)
 
 	s, err := cfg.selection(99)
 	require.NoError(t, err)
+	assert.False(t, s.Attributes("process.owner"))
+	assert.True(t, s.Attributes("process.pid"))
 	assert.Equal(t, "checkout", s.Decide(&discovery.Candidate{PID: 1, Exe: "/usr/sbin/nginx"}).ServiceName())
 	assert.False(t, s.Decide(&discovery.Candidate{PID: 1, Exe: "/usr/bin/sshd", UID: 1000, Ports: []uint16{443}}).Selected)
 	assert.False(t, s.Decide(&discovery.Candidate{PID: 99, Exe: "/usr/sbin/nginx"}).Selected)

@@ -10,7 +10,10 @@ import (
 	"os"
 	"slices"
 
+	"go.uber.org/zap"
+
 	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 )
 
 // newManager makes the manager, which does the work of an instance.
@@ -20,14 +23,17 @@ func newManager(set engineSettings) (engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.applySwitches()
+	set.Receiver.Logger.Info("Observing "+cfg.describeTargets(), zap.Int("excludes", len(cfg.Exclude)))
+	if len(cfg.Probes) == 0 {
+		set.Receiver.Logger.Warn(`No probe is chosen: "probes" is empty`)
+	}
 	return manager.New(manager.Settings{
 		Receiver:  set.Receiver,
 		Factories: slices.Collect(maps.Values(cfg.factories)),
 		Config: manager.Config{
 			CollectionInterval: cfg.CollectionInterval,
 			FailUnsupported:    cfg.OnUnsupported == Fail,
-			Probes:             cfg.Probes,
+			Probes:             cfg.chosenProbes(),
 			Selection:          selection,
 			Retry:              cfg.Retry,
 			Version:            version,
@@ -37,4 +43,25 @@ func newManager(set engineSettings) (engine, error) {
 		Logs:         set.Logs,
 		ReportStatus: set.ReportStatus,
 	}), nil
+}
+
+// chosenProbes are the probes' configurations with the switches of "events"
+// applied, and without probes for which these leave nothing to do.
+func (c *Config) chosenProbes() map[string]any {
+	probes := maps.Clone(c.Probes)
+	for name, cfg := range probes {
+		p, ok := cfg.(*process.Config)
+		if !ok {
+			continue
+		}
+		switched := *p
+		switched.Exec = p.Exec && c.Events.ProcessExec.Enabled
+		switched.Exit = p.Exit && c.Events.ProcessExit.Enabled
+		if !switched.Exec && !switched.Exit {
+			delete(probes, name)
+			continue
+		}
+		probes[name] = &switched
+	}
+	return probes
 }

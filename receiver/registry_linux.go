@@ -6,6 +6,8 @@
 package receiver
 
 import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -13,6 +15,8 @@ import (
 // builtin lists the probes that come with the receiver.
 func builtin() []probe.Factory {
 	return []probe.Factory{
+		discovery.Factory(),
+		process.Factory(),
 		socket.Factory(),
 	}
 }

@@ -127,9 +127,21 @@ func (t *TargetConfig) Unmarshal(conf *confmap.Conf) error {
 	return rest.Unmarshal((*plain)(t))
 }
 
+// describeTargets says for people what is observed.
+func (c *Config) describeTargets() string {
+	switch n := len(c.Targets); n {
+	case 0:
+		return "all processes but this one"
+	case 1:
+		return "the processes of 1 target"
+	default:
+		return fmt.Sprintf("the processes of %d targets", n)
+	}
+}
+
 // selection compiles targets and exclude. A validated configuration gives no error.
 func (c *Config) selection(self int) (*discovery.Selection, error) {
-	s := &discovery.Selection{Self: uint32(self)}
+	s := &discovery.Selection{Self: uint32(self), Attributes: c.attributeEnabled()}
 	for i := range c.Targets {
 		m, err := c.Targets[i].compile()
 		if err != nil {
