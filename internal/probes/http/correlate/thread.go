@@ -1,0 +1,99 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import "slices"
+
+// Open begins to follow a connection on which one of several threads serves
+// requests. Do not open connections of processes that move a request between
+// threads.
+func (c *Correlator[T]) Open(id uint64) *Conn[T] {
+	conn := c.conn(id)
+	conn.open = true
+	return conn
+}
+
+// Close ends it: no request on it will end any more.
+func (c *Correlator[T]) Close(conn *Conn[T]) {
+	conn.open = false
+	for len(conn.waiting) > 0 {
+		c.stats.Rejected++
+		c.orphan(conn.waiting[0])
+	}
+	delete(c.conns, conn.id)
+}
+
+func (c *Correlator[T]) conn(id uint64) *Conn[T] {
+	conn := c.conns[id]
+	if conn == nil {
+		conn = &Conn[T]{id: id}
+		c.conns[id] = conn
+	}
+	return conn
+}
+
+// InThread looks for the request on the connection id, in its segment seq, that
+// the thread of the client exchange x was serving when it sent x. The connection
+// may not be open yet: it is heard of when its first exchange ends.
+func (c *Correlator[T]) InThread(id uint64, seq uint32, x *Exchange) Parent[T] {
+	conn := c.conn(id)
+	if conn.hasLast {
+		if conn.last.serves(seq, x.RequestTID, x.Start) {
+			c.stats.InThread++
+			return conn.lastID.parent()
+		}
+		if int32(seq-conn.last.Seq) < 0 {
+			c.stats.Rejected++
+			return Parent[T]{}
+		}
+	}
+	return Parent[T]{Found: true, thread: conn, seq: seq}
+}
+
+// ServerDone tells the context of a server exchange that was not held.
+func (c *Correlator[T]) ServerDone(conn *Conn[T], x *Exchange, ctx Context) {
+	conn.done(c, x, identity[T]{ctx: ctx})
+}
+
+func (conn *Conn[T]) done(c *Correlator[T], x *Exchange, id identity[T]) {
+	conn.last, conn.lastID, conn.hasLast = *x, id, true
+	if len(conn.waiting) == 0 {
+		return
+	}
+	// Several requests may have begun in one segment: what began after this one
+	// ended waits for the next.
+	for _, n := range slices.Clone(conn.waiting) {
+		switch {
+		case x.serves(n.seq, n.x.RequestTID, n.x.Start):
+			c.stats.InThread++
+			c.adopt(id, n)
+		case n.seq == x.Seq && n.x.Start <= x.End, int32(n.seq-x.Seq) < 0:
+			c.stats.Rejected++
+			c.orphan(n)
+		}
+	}
+}
+
+// HoldServer keeps a server exchange whose parent is p. conn may be nil.
+func (c *Correlator[T]) HoldServer(conn *Conn[T], p Parent[T], wire Wire, x *Exchange, value T, size int) {
+	n := c.hold(p, x, value, size)
+	if p.wire {
+		n.wire, n.onWire = wire, true
+		c.wires[wire] = n
+	}
+	if conn != nil {
+		conn.done(c, x, identity[T]{node: n})
+	}
+	c.shrink()
+}
+
+// HoldClient keeps a client exchange whose parent is p. wire is that of a local
+// connection or nil.
+func (c *Correlator[T]) HoldClient(p Parent[T], wire *Wire, x *Exchange, value T, size int) {
+	n := c.hold(p, x, value, size)
+	if wire != nil {
+		c.meet(*wire, x, identity[T]{node: n})
+	}
+	c.shrink()
+}

@@ -1,0 +1,174 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+)
+
+// exchange takes one exchange from the parser. ex is valid only during the call.
+func (h *handler) exchange(ex *http1.Exchange) {
+	p, c := h.p, h.peer
+	p.counts.Seen++
+	f := &p.facts
+	p.derive(c, ex, f)
+	var s *series
+	if p.metrics != nil {
+		s = p.metrics.record(c, ex, f)
+	}
+	if !p.traces {
+		p.counts.Delivered++
+		return
+	}
+	r := parseContext(ex)
+	x := correlate.Exchange{
+		Seq: ex.RequestTag.Seq, Start: f.start, End: f.end,
+		RequestTID: ex.RequestTag.TID, ResponseTID: ex.ResponseTag.TID,
+	}
+	if c.role == stream.Client {
+		p.finishClient(c, ex, f, &r, s, &x)
+	} else {
+		p.finishServer(h.thread, c, ex, f, &r, s, &x)
+	}
+}
+
+func (p *instrument) finishServer(thread *correlate.Conn[held], c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, x *correlate.Exchange) {
+	var parent correlate.Parent[held]
+	if c.local && !r.valid && r.decided == undecided {
+		wire := c.wire
+		wire.Seq = x.Seq
+		parent = p.correlator.OnWire(wire, x)
+		if parent.Wait() {
+			v := p.hold(c, ex, s)
+			p.correlator.HoldServer(thread, parent, wire, x, v, len(v.buf.b))
+			return
+		}
+	}
+	id := p.finish(c, ex, f, r, s, parent.Context)
+	if thread != nil {
+		p.correlator.ServerDone(thread, x, id.Context)
+	}
+}
+
+func (p *instrument) finishClient(c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, x *correlate.Exchange) {
+	var wire *correlate.Wire
+	if c.local {
+		p.wire = c.wire
+		p.wire.Seq = x.Seq
+		wire = &p.wire
+	}
+	var parent correlate.Parent[held]
+	if ref := ex.RequestTag.Ref; ref[0] != 0 && !c.process.GoRuntime {
+		parent = p.correlator.InThread(ref[0], uint32(ref[1]), x)
+		if parent.Wait() {
+			v := p.hold(c, ex, s)
+			p.correlator.HoldClient(parent, wire, x, v, len(v.buf.b))
+			return
+		}
+	}
+	id := p.finish(c, ex, f, r, s, parent.Context)
+	if wire != nil {
+		p.correlator.ClientDone(*wire, x, id.Context)
+	}
+}
+
+// finish makes the span of an exchange, unless it is sampled out.
+func (p *instrument) finish(c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, parent *correlate.Context) identity {
+	id := p.place(c, parent, r)
+	if !id.Sampled {
+		p.counts.SampledOut++
+		return id
+	}
+	p.fill(p.emit.Span(c.process), c, ex, f, &id)
+	p.counts.Delivered++
+	if s != nil {
+		s.duration.offer(exemplar{f.seconds(), f.end, id.TraceID, id.SpanID})
+	}
+	return id
+}
+
+// held is an exchange that waits for its parent. It owns its bytes.
+type held struct {
+	peer   *peer
+	series *series
+	ex     http1.Exchange
+	buf    *buffer
+}
+
+// buffer holds the bytes of one held exchange.
+type buffer struct{ b []byte }
+
+// maxFree bounds the buffers that are kept for later.
+const maxFree = 256
+
+// hold copies what a span needs of an exchange.
+func (p *instrument) hold(c *peer, ex *http1.Exchange, s *series) held {
+	v := held{peer: c, series: s, ex: *ex}
+	if n := len(p.free); n > 0 {
+		v.buf, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		v.buf = &buffer{}
+	}
+	e := &v.ex
+	fields := [...]*[]byte{
+		&e.Method, &e.Target, &e.Host, &e.UserAgent, &e.Traceparent, &e.Tracestate,
+		&e.B3, &e.B3TraceID, &e.B3SpanID, &e.B3Sampled, &e.B3Flags,
+	}
+	size := 0
+	for _, b := range fields {
+		size += len(*b)
+	}
+	for i := range ex.RequestHeaders {
+		size += len(ex.RequestHeaders[i].Value)
+	}
+	for i := range ex.ResponseHeaders {
+		size += len(ex.ResponseHeaders[i].Value)
+	}
+	if cap(v.buf.b) < size {
+		v.buf.b = make([]byte, 0, size)
+	}
+	v.buf.b = v.buf.b[:0]
+	for _, b := range fields {
+		*b = v.buf.copy(*b)
+	}
+	e.B3ParentSpanID, e.RequestContentType, e.ResponseContentType = nil, nil, nil
+	e.RequestHeaders = v.buf.headers(ex.RequestHeaders)
+	e.ResponseHeaders = v.buf.headers(ex.ResponseHeaders)
+	return v
+}
+
+// copy appends b, for which there is room, and returns the copy; nil stays nil.
+func (u *buffer) copy(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	at := len(u.b)
+	u.b = append(u.b, b...)
+	return u.b[at:len(u.b):len(u.b)]
+}
+
+func (u *buffer) headers(in []http1.HeaderValue) []http1.HeaderValue {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]http1.HeaderValue, len(in))
+	for i := range in {
+		out[i] = http1.HeaderValue{Index: in[i].Index, Value: u.copy(in[i].Value)}
+	}
+	return out
+}
+
+// release makes the span of an exchange that was held.
+func (p *instrument) release(v *held, parent *correlate.Context) correlate.Context {
+	var f facts
+	p.derive(v.peer, &v.ex, &f)
+	r := parseContext(&v.ex)
+	id := p.finish(v.peer, &v.ex, &f, &r, v.series, parent)
+	if len(p.free) < maxFree && cap(v.buf.b) <= 4096 {
+		p.free = append(p.free, v.buf)
+	}
+	return id.Context
+}

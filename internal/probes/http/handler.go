@@ -1,0 +1,172 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"net/netip"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// peer is what the exchanges of one connection have in common. Held exchanges
+// use it also after the connection's end.
+type peer struct {
+	process *probe.ProcessInfo
+	role    stream.Role
+	unix    bool
+	local   bool // both ends are on this host
+	id      uint64
+	wire    correlate.Wire // without Seq
+
+	remoteAddress string
+	remotePort    uint16
+	serverHost    string // the address of the server's end
+	serverPort    uint16
+
+	// The last Host header or authority, and what it says.
+	authority, host string
+	port            uint16
+
+	metrics    *processMetrics
+	lastSeries *series
+}
+
+func newPeer(c *stream.Conn, role stream.Role, strings *interner) *peer {
+	p := &peer{process: c.Process, role: role, unix: c.Unix, id: c.ID}
+	server, client := c.Local, c.Remote
+	if role == stream.Client {
+		server, client = client, server
+	}
+	p.wire = correlate.Wire{NetNS: c.NetNS, Client: client, Server: server}
+	p.local = !c.Unix && p.wire.Local()
+	p.remoteAddress, p.remotePort = addressOf(c.Remote, strings)
+	p.serverHost, p.serverPort = p.remoteAddress, p.remotePort
+	if role == stream.Server {
+		p.serverHost, p.serverPort = addressOf(server, strings)
+	}
+	return p
+}
+
+func addressOf(a netip.AddrPort, strings *interner) (string, uint16) {
+	if !a.IsValid() {
+		return "", 0
+	}
+	var text [64]byte
+	return strings.str(a.Addr().AppendTo(text[:0])), a.Port()
+}
+
+// handler follows one connection.
+type handler struct {
+	p      *instrument
+	conn   *stream.Conn
+	peer   *peer // nil until the role is known
+	parser *http1.Parser
+	// thread is where the connection's requests are found by what their thread
+	// sends, nil for clients and Go programs.
+	thread *correlate.Conn[held]
+	in     http1.Segment // for the call at hand
+}
+
+var _ stream.Handler = (*handler)(nil)
+
+// maxIdle bounds the handlers that are kept for later connections.
+const maxIdle = 1024
+
+func (p *instrument) newHandler(c *stream.Conn) *handler {
+	var h *handler
+	if n := len(p.idle); n > 0 {
+		h, p.idle = p.idle[n-1], p.idle[:n-1]
+	} else {
+		h = &handler{p: p}
+		h.parser = p.parsers.NewParser(h.exchange)
+	}
+	h.conn = c
+	if c.Role != stream.Unknown {
+		h.setRole(c.Role)
+	}
+	return h
+}
+
+func (h *handler) setRole(r stream.Role) {
+	h.peer = newPeer(h.conn, r, h.p.strings)
+	if r == stream.Server && h.p.traces && !h.conn.Process.GoRuntime {
+		h.thread = h.p.correlator.Open(h.conn.ID)
+	}
+}
+
+// direction maps that of the process's bytes to that of messages.
+func (h *handler) direction(d stream.Direction) http1.Direction {
+	if (d == stream.Receive) == (h.peer.role == stream.Server) {
+		return http1.Request
+	}
+	return http1.Response
+}
+
+// learn finds the role of the process from the first bytes that tell it.
+func (h *handler) learn(d stream.Direction, data []byte) bool {
+	dir, verdict := http1.Recognize(data)
+	if verdict != http1.Yes {
+		return false
+	}
+	if (dir == http1.Request) == (d == stream.Receive) {
+		h.setRole(stream.Server)
+	} else {
+		h.setRole(stream.Client)
+	}
+	return true
+}
+
+func (h *handler) Segment(s *stream.Segment) {
+	if h.peer == nil && !h.learn(s.Dir, s.Data) {
+		return
+	}
+	h.in = http1.Segment{
+		Data: s.Data, Len: s.Len, Last: s.Last, LastLen: s.LastLen, Start: s.Start, End: s.End,
+		Tag: http1.Tag{TID: s.TID, Seq: s.Seq, Ref: [2]uint64{s.Parent.Conn, uint64(s.Parent.Seq)}},
+	}
+	h.parser.Segment(h.direction(s.Dir), &h.in)
+	h.in.Data = nil
+}
+
+func (h *handler) Skip(d stream.Direction, n int64) {
+	if h.peer != nil {
+		h.parser.Skip(h.direction(d), n)
+	}
+}
+
+func (h *handler) EOF(d stream.Direction, ts uint64) {
+	if h.peer != nil {
+		h.parser.EOF(h.direction(d), ts)
+	}
+}
+
+func (h *handler) Idle(ts uint64) { h.parser.Idle(ts) }
+
+func (h *handler) Close(reason stream.CloseReason, ts uint64) {
+	h.parser.Close(closeReason(reason), ts)
+	if h.thread != nil {
+		h.p.correlator.Close(h.thread)
+	}
+	h.parser.Reset()
+	h.conn, h.peer, h.thread = nil, nil, nil
+	if len(h.p.idle) < maxIdle {
+		h.p.idle = append(h.p.idle, h)
+	}
+}
+
+func closeReason(r stream.CloseReason) http1.CloseReason {
+	switch r {
+	case stream.Closed:
+		return http1.CloseNormal
+	case stream.Reset:
+		return http1.CloseReset
+	case stream.Shutdown:
+		return http1.CloseShutdown
+	default:
+		return http1.CloseEvicted
+	}
+}

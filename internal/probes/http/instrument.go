@@ -1,0 +1,182 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// socket is the name of the Daemon that hands over the bytes.
+const socket = "socket"
+
+// Factory describes the Instrument "http".
+func Factory() probe.Factory {
+	return probe.Factory{
+		Manifest: probe.Manifest{
+			Name:      "http",
+			Kind:      probe.Instrument,
+			Summary:   "HTTP/1.0 and HTTP/1.1 requests, of servers and of clients",
+			Signals:   probe.Traces | probe.Metrics,
+			DependsOn: []string{socket},
+			Stability: component.StabilityLevelDevelopment,
+		},
+		DefaultConfig: func() any { return DefaultConfig() },
+		New: func(set probe.Settings, config any) (probe.Probe, error) {
+			cfg, ok := config.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("the configuration of http is a %T, not a %T", config, cfg)
+			}
+			return newInstrument(set, cfg)
+		},
+	}
+}
+
+// instrument is the probe.
+type instrument struct {
+	cfg       *Config
+	emit      probe.Emitter
+	clock     probe.Clock
+	processes probe.Processes
+	traces    bool
+
+	router       *router
+	names        []string // span names by route and method
+	redactor     redactor
+	requestKeys  []string // attribute keys of captured headers
+	responseKeys []string
+	sampler      sampler
+	ids          ids
+	strings      *interner
+	parsers      *http1.Config
+	correlator   *correlate.Correlator[held]
+	metrics      *aggregation // nil without a metrics pipeline
+
+	counts probe.Counts // without what the parsers count
+	lost   uint64       // in the kernel's ring
+
+	// For the exchange at hand.
+	facts   facts
+	wire    correlate.Wire
+	scratch []byte
+	free    []*buffer
+	idle    []*handler
+}
+
+var (
+	_ probe.Probe      = (*instrument)(nil)
+	_ probe.Ticker     = (*instrument)(nil)
+	_ probe.Collector  = (*instrument)(nil)
+	_ probe.Flusher    = (*instrument)(nil)
+	_ probe.Accountant = (*instrument)(nil)
+	_ stream.Protocol  = (*instrument)(nil)
+)
+
+func newInstrument(set probe.Settings, cfg *Config) (*instrument, error) {
+	r, err := newRouter(cfg.Routes)
+	if err != nil {
+		return nil, err
+	}
+	p := &instrument{
+		cfg: cfg, emit: set.Emit, clock: set.Clock, processes: set.Processes,
+		traces:   set.Signals.Has(probe.Traces),
+		router:   r,
+		names:    make([]string, len(cfg.Routes)*len(methods)),
+		redactor: newRedactor(cfg.RedactQuery),
+		sampler:  newSampler(cfg.Sampling),
+		ids:      newIDs(),
+		strings:  newInterner(),
+		parsers: http1.NewConfig(http1.Options{
+			RequestHeaders:  cfg.CaptureHeaders.Request,
+			ResponseHeaders: cfg.CaptureHeaders.Response,
+		}),
+		requestKeys:  headerKeys("http.request.header.", cfg.CaptureHeaders.Request),
+		responseKeys: headerKeys("http.response.header.", cfg.CaptureHeaders.Response),
+	}
+	p.correlator = correlate.New(correlate.DefaultLimits(), p.release)
+	if set.Signals.Has(probe.Metrics) {
+		p.metrics = newAggregation(cfg.Metrics, r)
+	}
+	return p, nil
+}
+
+func headerKeys(prefix string, names []string) []string {
+	keys := make([]string, len(names))
+	for i, n := range names {
+		keys[i] = prefix + strings.ToLower(n)
+	}
+	return keys
+}
+
+// Load registers the protocol with the Daemon.
+func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
+	s, ok := l.Dependencies[socket].(stream.Source)
+	if !ok {
+		return errors.New("http needs the probe socket, which is not loaded")
+	}
+	s.Register(p)
+	return nil
+}
+
+// Attach has nothing to do: the Daemon attaches.
+func (p *instrument) Attach(context.Context, probe.Target) (io.Closer, error) { return nothing{}, nil }
+
+type nothing struct{}
+
+func (nothing) Close() error { return nil }
+
+// Close has nothing to undo.
+func (p *instrument) Close() error { return nil }
+
+// Proto implements stream.Protocol.
+func (p *instrument) Proto() stream.Proto { return stream.ProtoHTTP1 }
+
+// Open implements stream.Protocol.
+func (p *instrument) Open(c *stream.Conn) stream.Handler { return p.newHandler(c) }
+
+// Lost implements stream.Protocol.
+func (p *instrument) Lost(_ *probe.ProcessInfo, n uint64) { p.lost += n }
+
+// Tick releases exchanges whose parent did not come in time.
+func (p *instrument) Tick(now uint64) { p.correlator.Tick(now) }
+
+// Flush releases all held exchanges.
+func (p *instrument) Flush() { p.correlator.Flush() }
+
+// Collect emits the metrics.
+func (p *instrument) Collect(_ context.Context, now time.Time) error {
+	if p.metrics != nil {
+		p.metrics.collect(p.emit, p.clock, pcommon.NewTimestampFromTime(now), p.gone)
+	}
+	return nil
+}
+
+func (p *instrument) gone(i *probe.ProcessInfo) bool {
+	return p.processes != nil && p.processes.Lookup(i.PID, i.StartTime) == nil
+}
+
+// Counts adds what the parsers saw and could not hand on.
+func (p *instrument) Counts() probe.Counts {
+	c := p.counts
+	s := p.parsers.Stats()
+	c.Lost[probe.RingFull] += p.lost
+	c.Lost[probe.Overflow] += s.DropOverflow
+	c.Lost[probe.Truncated] += s.DropAmbiguous + s.DropNoStatus
+	c.Lost[probe.Unmatched] += s.DropUpgraded + s.OrphanResponses
+	c.Lost[probe.Undecodable] += s.UndecodableRequests
+	c.Seen += c.TotalLost()
+	return c
+}

@@ -1,0 +1,143 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
+// ids makes trace and span IDs. All bits are random.
+type ids struct{ rng *rand.ChaCha8 }
+
+func newIDs() ids {
+	var seed [32]byte
+	crand.Read(seed[:]) // never fails
+	return ids{rand.NewChaCha8(seed)}
+}
+
+func (g ids) trace() (id [16]byte) {
+	for id == [16]byte{} {
+		binary.LittleEndian.PutUint64(id[:], g.rng.Uint64())
+		binary.LittleEndian.PutUint64(id[8:], g.rng.Uint64())
+	}
+	return id
+}
+
+func (g ids) span() (id [8]byte) {
+	for id == [8]byte{} {
+		binary.LittleEndian.PutUint64(id[:], g.rng.Uint64())
+	}
+	return id
+}
+
+// maxThreshold is 2^56: the randomness of a trace has 56 bits.
+const maxThreshold = 1 << 56
+
+// sampler decides by consistent probability: a trace is kept when its
+// randomness is not below the rejection threshold (OpenTelemetry specification,
+// "TraceState: Probability Sampling").
+type sampler struct {
+	parentBased bool
+	never       bool
+	threshold   uint64
+	th          string // the threshold in a tracestate, as "th:c"
+	state       string // a tracestate with nothing else
+}
+
+func newSampler(c SamplingConfig) sampler {
+	s := sampler{parentBased: c.ParentBased}
+	s.threshold = uint64(math.Round((1 - c.Ratio) * maxThreshold))
+	// No ratio but 0 rejects all; a smaller one than 2^-56 does.
+	s.never = s.threshold >= maxThreshold
+	if s.never {
+		return s
+	}
+	// Four digits are precise enough (same place), fewer when they are zero.
+	if digits := 4 + leadingFs(s.threshold); digits < 14 {
+		unit := uint64(1) << (4 * (14 - digits))
+		if rounded := (s.threshold + unit/2) / unit * unit; rounded < maxThreshold {
+			s.threshold = rounded
+		}
+	}
+	th := strings.TrimRight(pad14(s.threshold), "0")
+	if th == "" {
+		th = "0"
+	}
+	s.th = "th:" + th
+	s.state = "ot=" + s.th
+	return s
+}
+
+// leadingFs counts the hexadecimal digits f that t begins with: the ratio is small there.
+func leadingFs(t uint64) int {
+	return len(pad14(t)) - len(strings.TrimLeft(pad14(t), "f"))
+}
+
+func pad14(t uint64) string {
+	h := strconv.FormatUint(t, 16)
+	return strings.Repeat("0", 14-len(h)) + h
+}
+
+// root decides on a trace that has no sampled flag yet. state is the tracestate
+// that came with it; the result is the one to hand on.
+func (s *sampler) root(trace *[16]byte, state string) (bool, string) {
+	if s.never {
+		return false, state
+	}
+	r := binary.BigEndian.Uint64(trace[8:]) & (maxThreshold - 1)
+	if state != "" {
+		if rv, ok := explicitRandomness(state); ok {
+			r = rv
+		}
+	}
+	if r < s.threshold {
+		return false, state
+	}
+	if state == "" {
+		return true, s.state
+	}
+	return true, withThreshold(state, s.th)
+}
+
+// explicitRandomness finds "rv" in the member "ot": 14 hexadecimal digits.
+func explicitRandomness(state string) (uint64, bool) {
+	ot, _ := otMember(state)
+	for part := range strings.SplitSeq(ot, ";") {
+		if v, ok := strings.CutPrefix(part, "rv:"); ok && len(v) == 14 {
+			r, err := strconv.ParseUint(v, 16, 64)
+			return r, err == nil
+		}
+	}
+	return 0, false
+}
+
+// otMember returns the value of the member "ot" and the other members.
+func otMember(state string) (ot string, others []string) {
+	for member := range strings.SplitSeq(state, ",") {
+		member = strings.TrimSpace(member)
+		if v, ok := strings.CutPrefix(member, "ot="); ok {
+			ot = v
+		} else if member != "" {
+			others = append(others, member)
+		}
+	}
+	return ot, others
+}
+
+// withThreshold sets "th" in the member "ot", which becomes the first.
+func withThreshold(state, th string) string {
+	ot, others := otMember(state)
+	value := th
+	for part := range strings.SplitSeq(ot, ";") {
+		if part != "" && !strings.HasPrefix(part, "th:") {
+			value += ";" + part
+		}
+	}
+	return strings.Join(append([]string{"ot=" + value}, others...), ",")
+}

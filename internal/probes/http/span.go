@@ -1,0 +1,239 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+)
+
+// Keys of attributes, as plain strings.
+const (
+	keyMethod         = string(semconv.HTTPRequestMethodKey)
+	keyMethodOriginal = string(semconv.HTTPRequestMethodOriginalKey)
+	keyStatus         = string(semconv.HTTPResponseStatusCodeKey)
+	keyRequestSize    = string(semconv.HTTPRequestBodySizeKey)
+	keyResponseSize   = string(semconv.HTTPResponseBodySizeKey)
+	keyRoute          = string(semconv.HTTPRouteKey)
+	keyScheme         = string(semconv.URLSchemeKey)
+	keyPath           = string(semconv.URLPathKey)
+	keyQuery          = string(semconv.URLQueryKey)
+	keyFull           = string(semconv.URLFullKey)
+	keyServerAddress  = string(semconv.ServerAddressKey)
+	keyServerPort     = string(semconv.ServerPortKey)
+	keyClientAddress  = string(semconv.ClientAddressKey)
+	keyPeerAddress    = string(semconv.NetworkPeerAddressKey)
+	keyPeerPort       = string(semconv.NetworkPeerPortKey)
+	keyTransport      = string(semconv.NetworkTransportKey)
+	keyVersion        = string(semconv.NetworkProtocolVersionKey)
+	keyUserAgent      = string(semconv.UserAgentOriginalKey)
+	keyErrorType      = string(semconv.ErrorTypeKey)
+)
+
+// W3C trace flags and the bits of OTLP's span flags beside them.
+const (
+	flagSampled  = 0x01
+	flagRandom   = 0x02
+	flagIsRemote = 0x200
+	flagHasWhere = 0x100 // the bit above is known
+)
+
+// identity is what a span gets from its place in a trace.
+type identity struct {
+	correlate.Context
+	parent [8]byte
+	flags  uint32
+}
+
+// place gives an exchange its IDs and decides on sampling. parent is the local
+// parent or nil; r is what the request's headers say.
+func (p *instrument) place(c *peer, parent *correlate.Context, r *remote) (id identity) {
+	id.SpanID = p.ids.span()
+	switch {
+	case parent != nil && (!r.valid || r.traceID == parent.TraceID):
+		id.TraceID, id.parent, id.State = parent.TraceID, parent.SpanID, parent.State
+		id.flags = flagHasWhere
+		// With parent_based false the trace's decision was made at its root,
+		// which is the same for all of it.
+		id.Sampled = parent.Sampled
+	case r.valid:
+		id.TraceID, id.parent, id.State = r.traceID, r.spanID, string(r.state)
+		if c.role == stream.Server {
+			id.flags = flagHasWhere | flagIsRemote
+		}
+		if p.sampler.parentBased && r.decided != undecided {
+			id.Sampled = r.decided == keep
+		} else {
+			id.Sampled, id.State = p.sampler.root(&id.TraceID, id.State)
+		}
+	default:
+		id.TraceID = p.ids.trace()
+		id.flags = flagRandom
+		if p.sampler.parentBased && r.decided != undecided {
+			id.Sampled = r.decided == keep
+		} else {
+			id.Sampled, id.State = p.sampler.root(&id.TraceID, "")
+		}
+	}
+	if id.Sampled {
+		id.flags |= flagSampled
+	}
+	return id
+}
+
+// fill writes the exchange to a span, by the HTTP semantic conventions.
+func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *facts, id *identity) {
+	span.SetTraceID(id.TraceID)
+	span.SetSpanID(id.SpanID)
+	span.SetParentSpanID(id.parent)
+	span.SetFlags(id.flags)
+	span.TraceState().FromRaw(id.State)
+	span.SetName(p.spanName(f.method, f.route))
+	span.SetStartTimestamp(p.clock.Timestamp(f.start))
+	span.SetEndTimestamp(p.clock.Timestamp(f.end))
+	if f.failure != success {
+		span.Status().SetCode(ptrace.StatusCodeError)
+	}
+	m := span.Attributes()
+	m.EnsureCapacity(14 + len(ex.RequestHeaders) + len(ex.ResponseHeaders))
+	m.PutStr(keyMethod, methods[f.method])
+	if f.method == 0 {
+		m.PutStr(keyMethodOriginal, p.strings.str(ex.Method))
+	}
+	if ex.StatusKnown {
+		m.PutInt(keyStatus, int64(ex.Status))
+	}
+	if f.failure != success {
+		m.PutStr(keyErrorType, f.failure.errorType(ex.Status))
+	}
+	if f.host != "" {
+		m.PutStr(keyServerAddress, f.host)
+		if f.port != 0 {
+			m.PutInt(keyServerPort, int64(f.port))
+		}
+	}
+	if c.remoteAddress != "" {
+		m.PutStr(keyPeerAddress, c.remoteAddress)
+		m.PutInt(keyPeerPort, int64(c.remotePort))
+	}
+	if c.unix {
+		m.PutStr(keyTransport, "unix")
+	}
+	if int(ex.RequestMinor) < len(versions) {
+		m.PutStr(keyVersion, versions[ex.RequestMinor])
+	}
+	if c.role == stream.Client {
+		span.SetKind(ptrace.SpanKindClient)
+		p.client(m, c, f)
+	} else {
+		span.SetKind(ptrace.SpanKindServer)
+		p.server(m, c, ex, f)
+	}
+	if p.cfg.BodySizes {
+		if ex.RequestBodySize >= 0 {
+			m.PutInt(keyRequestSize, ex.RequestBodySize)
+		}
+		if ex.ResponseBodySize >= 0 {
+			m.PutInt(keyResponseSize, ex.ResponseBodySize)
+		}
+	}
+	if len(ex.RequestHeaders) > 0 {
+		p.headers(m, p.requestKeys, ex.RequestHeaders)
+	}
+	if len(ex.ResponseHeaders) > 0 {
+		p.headers(m, p.responseKeys, ex.ResponseHeaders)
+	}
+}
+
+func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts) {
+	m.PutStr(keyScheme, scheme(string(f.target.scheme) == "https"))
+	if f.target.path != nil {
+		m.PutStr(keyPath, p.strings.str(f.target.path))
+	}
+	if f.target.query != nil {
+		p.scratch = p.redactor.appendQuery(p.scratch[:0], f.target.query)
+		m.PutStr(keyQuery, p.strings.str(p.scratch))
+	}
+	if f.route != noRoute {
+		m.PutStr(keyRoute, p.cfg.Routes[f.route])
+	}
+	if c.remoteAddress != "" {
+		m.PutStr(keyClientAddress, c.remoteAddress)
+	}
+	if len(ex.UserAgent) > 0 {
+		m.PutStr(keyUserAgent, p.strings.str(ex.UserAgent))
+	}
+}
+
+func (p *instrument) client(m pcommon.Map, c *peer, f *facts) {
+	t := &f.target
+	if f.host == "" || t.path == nil || t.path[0] == '*' {
+		return
+	}
+	b := append(p.scratch[:0], scheme(string(t.scheme) == "https")...)
+	b = append(b, "://"...)
+	if t.userinfo {
+		b = append(b, redacted+":"+redacted+"@"...)
+	}
+	if isIPv6(f.host) {
+		b = append(append(append(b, '['), f.host...), ']')
+	} else {
+		b = append(b, f.host...)
+	}
+	if f.port != 0 && f.port != defaultPort(t.scheme) {
+		b = strconv.AppendUint(append(b, ':'), uint64(f.port), 10)
+	}
+	b = append(b, t.path...)
+	if t.query != nil {
+		b = p.redactor.appendQuery(append(b, '?'), t.query)
+	}
+	p.scratch = b
+	m.PutStr(keyFull, p.strings.str(b))
+}
+
+func isIPv6(host string) bool {
+	for i := range len(host) {
+		if host[i] == ':' {
+			return true
+		}
+	}
+	return false
+}
+
+// headers writes captured fields; one that comes several times has several values.
+func (p *instrument) headers(m pcommon.Map, keys []string, values []http1.HeaderValue) {
+	for i := range values {
+		if values[i].Index >= len(keys) {
+			continue
+		}
+		v, _ := m.GetOrPutEmpty(keys[values[i].Index])
+		list := v.Slice()
+		if v.Type() != pcommon.ValueTypeSlice {
+			list = v.SetEmptySlice()
+		}
+		list.AppendEmpty().SetStr(p.strings.str(values[i].Value))
+	}
+}
+
+// spanName is "{method}" or "{method} {route}", with "HTTP" for unknown methods.
+func (p *instrument) spanName(method uint8, route int32) string {
+	if route == noRoute {
+		if method == 0 {
+			return "HTTP"
+		}
+		return methods[method]
+	}
+	i := int(route)*len(methods) + int(method)
+	if p.names[i] == "" {
+		p.names[i] = p.spanName(method, noRoute) + " " + p.cfg.Routes[route]
+	}
+	return p.names[i]
+}
