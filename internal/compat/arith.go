@@ -56,7 +56,7 @@ func alu(ins *asm.Instruction, dst, src value) value {
 // shift moves a pointer. A moved argument is not the argument any more.
 func (a value) shift(by int64) value {
 	switch a.kind {
-	case stack, context, memory:
+	case stack, contextPointer, memory:
 		a.n += by
 		return a
 	case someStack, nonNull:

@@ -69,15 +69,21 @@ func (r *Report) Reasons(a Answer) []string {
 // kernel's types cannot be read. That a kernel has no types at all is no error
 // but a verdict.
 func Check(k *kernel.Kernel, spec *ebpf.CollectionSpec, programs []string) (Report, error) {
-	report := Report{Kernel: k.Name()}
 	o, err := newObject(spec, programs)
 	if err != nil {
-		return report, err
+		return Report{Kernel: k.Name()}, err
 	}
 	c, err := newChecker(k)
 	if err != nil {
-		return report, err
+		return Report{Kernel: k.Name()}, err
 	}
+	return c.object(o)
+}
+
+// object judges a set of programs.
+func (c *checker) object(o *object) (Report, error) {
+	report := Report{Kernel: c.kernel.Name()}
+	c.warnings = nil
 	if c.types == nil {
 		report.Findings = []Finding{{
 			Need:    Need{Kind: KindObject, Name: "BTF"},

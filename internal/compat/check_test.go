@@ -97,7 +97,7 @@ func TestCheckStored(t *testing.T) {
 		{"drift", "exec_classic", map[string]string{v510: fine, newest: fine}},
 		{"drift", "enter_openat", map[string]string{v510: fine, newest: fine}},
 		{"drift", "no_such_event", map[string]string{v510: "tracepoint/sched/no_such_event: no such tracepoint in this kernel"}},
-		{"drift", "many", map[string]string{v510: "attach type TraceKprobeMulti: not in this kernel", v61: "kprobe.multi: not compiled in (CONFIG_FPROBE)", v612: fine}},
+		{"drift", "many", map[string]string{v510: "attach type BPF_TRACE_KPROBE_MULTI: not in this kernel", v61: "kprobe.multi: not compiled in (CONFIG_FPROBE)", v612: fine}},
 		{"drift", "user", map[string]string{v510: fine, newest: fine}},
 		{"kfuncs", "not_a_kfunc", map[string]string{
 			newest: "kfunc tcp_set_keepalive: a function of the kernel, but not one that programs may call",
@@ -114,7 +114,7 @@ func TestCheckStored(t *testing.T) {
 		}},
 		{"maps", "ring", map[string]string{v510: fine, v61: fine, newest: fine}},
 		{"maps", "hash", map[string]string{v510: fine}},
-		{"maps", "arena", map[string]string{v61: "map type Arena: not in this kernel", v612: fine}},
+		{"maps", "arena", map[string]string{v61: "map type BPF_MAP_TYPE_ARENA: not in this kernel", v612: fine}},
 		{"maps", "loops", map[string]string{v510: "helper bpf_loop: not in this kernel", v61: fine}},
 	} {
 		for pattern, want := range c.reasons {

@@ -53,11 +53,17 @@ func (c *checker) traceParams(name string) *btf.FuncProto {
 
 // argument judges whether the hook has the argument and whether it is what the
 // program takes it for.
-func (c *checker) argument(h hook, use argUse) Verdict {
+func (c *checker) argument(h hook, use argUse, first func(int) int) Verdict {
 	proto := c.hookParams(h)
 	if proto == nil {
 		return Verdict{} // that it is not there is another need's verdict
 	}
+	v := c.argumentOf(h, use, proto, first)
+	v.Have = parameters(proto.Params)
+	return v
+}
+
+func (c *checker) argumentOf(h hook, use argUse, proto *btf.FuncProto, first func(int) int) Verdict {
 	var slots []btf.Type // an argument passed by value may take several
 	for _, p := range proto.Params {
 		size, err := btf.Sizeof(p.Type)
@@ -78,7 +84,7 @@ func (c *checker) argument(h hook, use argUse) Verdict {
 		what = "the result"
 	default:
 		return unsupported(fmt.Sprintf("%s: signature differs: the program reads argument %d, the kernel's has %d: %s",
-			h.name(), use.index+1, len(proto.Params), parameters(proto.Params)))
+			h.name(), first(len(slots))+1, len(proto.Params), parameters(proto.Params)))
 	}
 	if use.as == "" || c.canBe(typ, use) {
 		return Verdict{}

@@ -128,7 +128,7 @@ func (c *checker) mapFlag(flag string) Verdict {
 // programType judges the type, what had to be compiled in for it, and what
 // this process may load.
 func (c *checker) programType(typ ebpf.ProgramType) Verdict {
-	if v := c.enumerator("bpf_prog_type", int64(typ), "program type "+typ.String()); v.Answer != Satisfied {
+	if v := c.enumerator("bpf_prog_type", int64(typ), "program type "+programTypeName(typ)); v.Answer != Satisfied {
 		return v
 	}
 	return c.mayLoad(typ)
@@ -157,9 +157,9 @@ func (c *checker) mayLoad(typ ebpf.ProgramType) Verdict {
 			return inconclusive(fmt.Sprintf("%s is missing; a BPF token may stand in for it", capability))
 		}
 		if capability == kernel.CapNetAdmin {
-			return unsupported(fmt.Sprintf("%s is missing: %s programs need it", capability, typ))
+			return unsupported(fmt.Sprintf("%s is missing: %s programs need it", capability, programTypeName(typ)))
 		}
-		return unsupported(fmt.Sprintf("%s is missing: %s programs need it (or CAP_SYS_ADMIN)", capability, typ))
+		return unsupported(fmt.Sprintf("%s is missing: %s programs need it (or CAP_SYS_ADMIN)", capability, programTypeName(typ)))
 	}
 	return Verdict{}
 }

@@ -24,6 +24,12 @@ func (c *checker) kfunc(ext external, called bool) Verdict {
 		}
 		return unsupported(fmt.Sprintf("kfunc %s: not in this kernel", ext.name))
 	}
+	v := c.kfuncOf(ext, fn, called)
+	v.Have = prototype(fn)
+	return v
+}
+
+func (c *checker) kfuncOf(ext external, fn *btf.Func, called bool) Verdict {
 	if err := btf.CheckTypeCompatibility(ext.fn.Type, fn.Type); err != nil {
 		return unsupported(fmt.Sprintf("kfunc %s: signature differs: the program was compiled for %s, the kernel has %s",
 			ext.name, prototype(ext.fn), prototype(fn)))

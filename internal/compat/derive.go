@@ -4,7 +4,6 @@
 package compat
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -53,12 +52,12 @@ func (p *program) derive(o *object, r *reach, gone map[int]bool, add emit) {
 
 func (p *program) deriveTypes(add emit) {
 	typ, attach := p.spec.Type, p.spec.AttachType
-	add(Need{Kind: KindProgramType, Class: ClassUAPI, Name: typ.String()}, func(c *checker) Verdict {
+	add(Need{Kind: KindProgramType, Class: ClassUAPI, Name: programTypeName(typ)}, func(c *checker) Verdict {
 		return c.programType(typ)
 	})
 	if attach != ebpf.AttachNone {
-		add(Need{Kind: KindAttachType, Class: ClassUAPI, Name: attach.String()}, func(c *checker) Verdict {
-			return c.enumerator("bpf_attach_type", int64(attach), "attach type "+attach.String())
+		add(Need{Kind: KindAttachType, Class: ClassUAPI, Name: attachTypeName(attach)}, func(c *checker) Verdict {
+			return c.enumerator("bpf_attach_type", int64(attach), "attach type "+attachTypeName(attach))
 		})
 	}
 }
@@ -75,6 +74,16 @@ func (p *program) deriveHook(r *reach, add emit) {
 		}
 		return strings.Compare(a.as, b.as)
 	})
+	// first is the first argument in use that a hook with that many does not have, so that one
+	// sentence is enough for all of them.
+	first := func(have int) int {
+		for _, use := range uses {
+			if use.index >= have {
+				return use.index
+			}
+		}
+		return have
+	}
 	for i, use := range uses {
 		// A use as a struct says more than the mere reading, which always comes first.
 		if use.as == "" && i+1 < len(uses) && uses[i+1].index == use.index {
@@ -84,7 +93,7 @@ func (p *program) deriveHook(r *reach, add emit) {
 		if use.as != "" {
 			n.Detail = "struct " + use.as + " *"
 		}
-		add(n, func(c *checker) Verdict { return c.argument(h, use) })
+		add(n, func(c *checker) Verdict { return c.argument(h, use, first) })
 	}
 }
 
@@ -107,8 +116,8 @@ func (p *program) deriveMaps(o *object, add emit) {
 
 func deriveMap(m *ebpf.MapSpec, add emit) {
 	typ := m.Type
-	add(Need{Kind: KindMapType, Class: ClassUAPI, Name: typ.String()}, func(c *checker) Verdict {
-		return c.enumerator("bpf_map_type", int64(typ), "map type "+typ.String())
+	add(Need{Kind: KindMapType, Class: ClassUAPI, Name: mapTypeName(typ)}, func(c *checker) Verdict {
+		return c.enumerator("bpf_map_type", int64(typ), "map type "+mapTypeName(typ))
 	})
 	for bit, flag := range mapFlags {
 		if m.Flags&(1<<bit) == 0 || flag == "" {
@@ -121,15 +130,6 @@ func deriveMap(m *ebpf.MapSpec, add emit) {
 	if m.InnerMap != nil {
 		deriveMap(m.InnerMap, add)
 	}
-}
-
-// mapFlags are the names of the bits of map_flags (enum in
-// include/uapi/linux/bpf.h).
-var mapFlags = [...]string{
-	"BPF_F_NO_PREALLOC", "BPF_F_NO_COMMON_LRU", "BPF_F_NUMA_NODE", "BPF_F_RDONLY", "BPF_F_WRONLY",
-	"BPF_F_STACK_BUILD_ID", "BPF_F_ZERO_SEED", "BPF_F_RDONLY_PROG", "BPF_F_WRONLY_PROG", "BPF_F_CLONE",
-	"BPF_F_MMAPABLE", "BPF_F_PRESERVE_ELEMS", "BPF_F_INNER_MAP", "BPF_F_LINK", "BPF_F_PATH_FD",
-	"BPF_F_VTYPE_BTF_OBJ_FD", "BPF_F_TOKEN_FD", "BPF_F_SEGV_ON_FAULT", "BPF_F_NO_USER_CONV", "BPF_F_RB_OVERWRITE",
 }
 
 // deriveExternal lists a kfunc, symbol or option. A strong one must be there
@@ -157,23 +157,4 @@ func classOfType(name string) Class {
 		return ClassTracepoint
 	}
 	return ClassInternal
-}
-
-// helperName spells a helper as C does, as in "bpf_map_lookup_elem".
-func helperName(fn asm.BuiltinFunc) string {
-	s := fn.String()
-	camel, ok := strings.CutPrefix(s, "Fn")
-	if !ok {
-		return fmt.Sprintf("helper %d", int64(fn))
-	}
-	var b strings.Builder
-	b.WriteString("bpf")
-	for _, r := range camel {
-		if r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

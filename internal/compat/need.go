@@ -103,7 +103,9 @@ type Verdict struct {
 	Answer Answer `json:"answer"`
 	// Reason is a sentence a user can act on. Empty if satisfied.
 	Reason string `json:"reason,omitempty"`
+	// Have is the signature that the kernel has, of a hook or kfunc. May be empty.
+	Have string `json:"have,omitempty"`
 }
 
-func unsupported(reason string) Verdict  { return Verdict{Unsupported, reason} }
-func inconclusive(reason string) Verdict { return Verdict{Inconclusive, reason} }
+func unsupported(reason string) Verdict  { return Verdict{Answer: Unsupported, Reason: reason} }
+func inconclusive(reason string) Verdict { return Verdict{Answer: Inconclusive, Reason: reason} }

@@ -90,7 +90,7 @@ func walk(insns asm.Instructions, preset map[int]value, structs map[int]string) 
 		return w.result, nil
 	}
 	entry := state{}
-	entry.regs[asm.R1] = value{kind: context}
+	entry.regs[asm.R1] = value{kind: contextPointer}
 	entry.regs[asm.R10] = value{kind: stack}
 	w.to(0, &entry)
 	for len(w.pending) > 0 {
@@ -306,7 +306,7 @@ func (w *walker) load(ins *asm.Instruction, s *state) value {
 		if v, ok := base.mem.read(offset, size); ok && ins.OpCode.Mode() == asm.MemMode {
 			return constOf(v)
 		}
-	case context:
+	case contextPointer:
 		index := int(offset / 8)
 		w.result.args[argUse{index: index}] = struct{}{}
 		if offset%8 == 0 && size == 8 {

@@ -41,15 +41,34 @@ type Candidate struct {
 	Loses []string `json:"loses,omitempty"`
 	// Unsure is set if only loading it can tell, and says why.
 	Unsure string `json:"unsure,omitempty"`
-	// Report has the verdicts.
-	Report Report `json:"-"`
+	// Warnings are sentences about what works, but will not for long.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Rejection is a variant that the kernel cannot run.
 type Rejection struct {
 	Variant string `json:"variant"`
+	// Index is its place in the manifest.
+	Index int `json:"-"`
 	// Reasons are sentences, what matters most first.
 	Reasons []string `json:"reasons"`
+}
+
+// Sentences are the reasons with the variant in front of each, unless the
+// reason begins with it anyway, as it does where variants are named by their hook.
+func (r *Rejection) Sentences() []string {
+	sentences := make([]string, 0, len(r.Reasons))
+	for _, reason := range r.Reasons {
+		sentences = append(sentences, qualify(r.Variant, reason))
+	}
+	return sentences
+}
+
+func qualify(variant, reason string) string {
+	if strings.HasPrefix(reason, variant+":") {
+		return reason
+	}
+	return variant + ": " + reason
 }
 
 // Resolution says how a probe runs on a kernel.
@@ -62,6 +81,8 @@ type Resolution struct {
 	Candidates []Candidate `json:"candidates,omitempty"`
 	// Rejected are the others, best first.
 	Rejected []Rejection `json:"rejected,omitempty"`
+
+	reports []Report // by variant
 }
 
 // Chosen is the variant to load, nil if there is none.
@@ -72,14 +93,12 @@ func (r *Resolution) Chosen() *Candidate {
 	return &r.Candidates[0]
 }
 
-// Better are the rejected variants before the chosen one.
-func (r *Resolution) Better(manifest probe.Manifest) []Rejection {
+// Better are the rejected variants that come before the chosen one.
+func (r *Resolution) Better() []Rejection {
 	var better []Rejection
 	for _, rejected := range r.Rejected {
-		for i, v := range manifest.Variants {
-			if v.Name == rejected.Variant && (r.Chosen() == nil || i < r.Chosen().Index) {
-				better = append(better, rejected)
-			}
+		if chosen := r.Chosen(); chosen == nil || rejected.Index < chosen.Index {
+			better = append(better, rejected)
 		}
 	}
 	return better
@@ -89,8 +108,8 @@ func (r *Resolution) Better(manifest probe.Manifest) []Rejection {
 // variant. Empty if it does.
 func (r *Resolution) Reason() string {
 	var parts []string
-	for _, rejected := range r.Rejected {
-		part := rejected.Variant + ": " + rejected.Reasons[0]
+	for _, rejected := range r.Better() {
+		part := qualify(rejected.Variant, rejected.Reasons[0])
 		if more := len(rejected.Reasons) - 1; more > 0 {
 			part += fmt.Sprintf(" (and %d more)", more)
 		}
@@ -99,27 +118,86 @@ func (r *Resolution) Reason() string {
 	return strings.Join(parts, "; ")
 }
 
-// Resolve checks the variants of a probe in order.
+// Set is some probes whose objects are parsed, ready to be checked against any
+// number of kernels. It is safe for concurrent use.
+type Set struct {
+	manifests []probe.Manifest
+	objects   [][]*object // by manifest and variant
+}
+
+// Prepare parses the objects of all variants.
 //
 // Returns an error if an object cannot be parsed, or does not have the programs
-// that its variant names: a fault of the probe, not of the kernel.
+// that its variant names: a fault of the probe, not of a kernel.
+func Prepare(manifests ...probe.Manifest) (*Set, error) {
+	s := &Set{manifests: manifests}
+	for _, m := range manifests {
+		var objects []*object
+		for _, v := range m.Variants {
+			spec, err := v.Spec()
+			if err != nil {
+				return nil, fmt.Errorf("probe %s: variant %s: %w", m.Name, v.Name, err)
+			}
+			o, err := newObject(spec, v.Programs)
+			if err != nil {
+				return nil, fmt.Errorf("probe %s: variant %s: %w", m.Name, v.Name, err)
+			}
+			objects = append(objects, o)
+		}
+		s.objects = append(s.objects, objects)
+	}
+	return s, nil
+}
+
+// Resolve checks the variants of all probes, in the order in which they were
+// prepared.
+//
+// Returns an error if the kernel's types cannot be read.
+func (s *Set) Resolve(k *kernel.Kernel) ([]Resolution, error) {
+	c, err := newChecker(k)
+	if err != nil {
+		return nil, err
+	}
+	resolutions := make([]Resolution, 0, len(s.manifests))
+	for i, m := range s.manifests {
+		r, err := c.resolve(m, s.objects[i])
+		if err != nil {
+			return nil, fmt.Errorf("probe %s: %w", m.Name, err)
+		}
+		resolutions = append(resolutions, r)
+	}
+	return resolutions, nil
+}
+
+// Resolve checks the variants of one probe in order.
+//
+// Returns an error as [Prepare] and [Set.Resolve] do.
 func Resolve(k *kernel.Kernel, manifest probe.Manifest) (Resolution, error) {
+	s, err := Prepare(manifest)
+	if err != nil {
+		return Resolution{Probe: manifest.Name}, err
+	}
+	resolutions, err := s.Resolve(k)
+	if err != nil {
+		return Resolution{Probe: manifest.Name}, err
+	}
+	return resolutions[0], nil
+}
+
+func (c *checker) resolve(manifest probe.Manifest, objects []*object) (Resolution, error) {
 	r := Resolution{Probe: manifest.Name}
 	for i, v := range manifest.Variants {
-		spec, err := v.Spec()
+		report, err := c.object(objects[i])
 		if err != nil {
-			return r, fmt.Errorf("probe %s: variant %s: %w", manifest.Name, v.Name, err)
+			return r, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
-		report, err := Check(k, spec, v.Programs)
-		if err != nil {
-			return r, fmt.Errorf("probe %s: variant %s: %w", manifest.Name, v.Name, err)
-		}
+		r.reports = append(r.reports, report)
 		if report.Answer() == Unsupported {
-			r.Rejected = append(r.Rejected, Rejection{v.Name, report.Reasons(Unsupported)})
+			r.Rejected = append(r.Rejected, Rejection{Variant: v.Name, Index: i, Reasons: report.Reasons(Unsupported)})
 			continue
 		}
 		r.Candidates = append(r.Candidates, Candidate{
-			Variant: v.Name, Index: i, Loses: v.Loses, Unsure: report.Reason(), Report: report,
+			Variant: v.Name, Index: i, Loses: v.Loses, Unsure: report.Reason(), Warnings: report.Warnings,
 		})
 	}
 	switch chosen := r.Chosen(); {

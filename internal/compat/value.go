@@ -9,14 +9,14 @@ import "slices"
 type kind uint8
 
 const (
-	unknown   kind = iota
-	constant       // n is the value
-	nonNull        // a pointer that is not zero
-	stack          // a pointer into the own stack frame; n is the offset from R10
-	someStack      // a pointer to somewhere in the own stack frame
-	context        // the program's context; n is the offset
-	argument       // the value of the hook's argument n
-	memory         // a pointer into mem, which is constant for the verifier; n is the offset
+	unknown        kind = iota
+	constant            // n is the value
+	nonNull             // a pointer that is not zero
+	stack               // a pointer into the own stack frame; n is the offset from R10
+	someStack           // a pointer to somewhere in the own stack frame
+	contextPointer      // the program's context; n is the offset
+	argument            // the value of the hook's argument n
+	memory              // a pointer into mem, which is constant for the verifier; n is the offset
 )
 
 // value is what is known of a register or a stack slot. It is comparable.
@@ -53,7 +53,7 @@ func (a value) onStack() bool { return a.kind == stack || a.kind == someStack }
 // isNonNull tells that a comparison with zero is decided.
 func (a value) isNonNull() bool {
 	switch a.kind {
-	case nonNull, stack, someStack, context, memory:
+	case nonNull, stack, someStack, contextPointer, memory:
 		return true
 	case constant:
 		return a.n != 0

@@ -62,6 +62,18 @@ func New(release, arch string, types *btf.Spec, config map[string]string) *Kerne
 	return k
 }
 
+// WithLockdown is a stored kernel as if it had been booted in a lockdown mode.
+// The running one is returned as it is.
+func (k *Kernel) WithLockdown(mode Lockdown) *Kernel {
+	if k.Live {
+		return k
+	}
+	return &Kernel{
+		Release: k.Release, Distribution: k.Distribution, Arch: k.Arch, Path: k.Path,
+		lockdown: mode, types: k.types, rawBTF: k.rawBTF, modules: k.modules, config: k.config,
+	}
+}
+
 // Name is a short word for messages: the release, or else the path.
 func (k *Kernel) Name() string {
 	if k.Release != "" {

@@ -46,8 +46,13 @@ func parseLockdown(s string) Lockdown {
 	if !ok {
 		return LockdownUnknown
 	}
+	return LockdownOf(mode)
+}
+
+// LockdownOf gives the mode of the kernel's own word, unknown for any other.
+func LockdownOf(word string) Lockdown {
 	for _, l := range []Lockdown{LockdownNone, LockdownIntegrity, LockdownConfidentiality} {
-		if l.String() == mode {
+		if l.String() == word {
 			return l
 		}
 	}

@@ -69,7 +69,7 @@ func Open(path string) (*Kernel, error) {
 		}
 		return storedConfig(dir, k.Release)
 	})
-	if info.IsDir() {
+	if info.IsDir() || filepath.Base(file) == "vmlinux.btf" {
 		k.modules = sync.OnceValues(func() ([]*btf.Spec, error) { return storedModules(dir, types) })
 	}
 	return k, nil
@@ -91,39 +91,18 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// kernelIn picks the file of a directory that holds one kernel. A BTF file is
-// preferred: it is quicker to read.
+// kernelIn picks the file of a directory that holds one kernel.
 func kernelIn(dir string) (string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	found, err := kernelsIn(dir)
+	switch {
+	case err != nil:
 		return "", err
+	case len(found) == 0:
+		return "", fmt.Errorf("%s: no vmlinuz, vmlinux or BTF file in this directory", dir)
+	case len(found) > 1:
+		return "", fmt.Errorf("%s holds %d kernels, name one of them", dir, len(found))
 	}
-	var found []string
-	for _, match := range []func(string) bool{
-		func(n string) bool { return isBTFName(n) },
-		func(n string) bool { return n == "vmlinux" || strings.HasPrefix(n, "vmlinux-") },
-		func(n string) bool {
-			return n == "vmlinuz" || strings.HasPrefix(n, "vmlinuz-") || n == "Image" || n == "bzImage"
-		},
-	} {
-		for _, e := range entries {
-			if !e.IsDir() && match(e.Name()) {
-				found = append(found, filepath.Join(dir, e.Name()))
-			}
-		}
-		if len(found) == 1 {
-			return found[0], nil
-		}
-		if len(found) > 1 {
-			return "", fmt.Errorf("%s holds %d kernels, name one of them", dir, len(found))
-		}
-	}
-	return "", fmt.Errorf("%s: no vmlinuz, vmlinux or BTF file in this directory", dir)
-}
-
-// isBTFName tells a BTF file of vmlinux by its name.
-func isBTFName(name string) bool {
-	return strings.HasSuffix(name, ".btf") || strings.HasSuffix(name, ".btf.tar.xz") || name == "vmlinux.btf"
+	return found[0], nil
 }
 
 // readArchive reads an image, through a tar file if it is in one.
@@ -149,7 +128,7 @@ func readArchive(path string, data []byte) (*image, error) {
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
-		member, err := io.ReadAll(tr)
+		member, err := io.ReadAll(tr) // bounded: it is in memory already
 		if err != nil {
 			return nil, fmt.Errorf("tar: %s: %w", header.Name, err)
 		}
