@@ -1,0 +1,174 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+)
+
+const (
+	testdata = "../../internal/compat/testdata/"
+	cache    = "../../.cache/kernels/"
+)
+
+// stored gives the directory of a fetched kernel.
+func stored(t *testing.T, pattern string) string {
+	t.Helper()
+	dirs, err := filepath.Glob(cache + pattern)
+	require.NoError(t, err)
+	if len(dirs) == 0 {
+		t.Skipf("no kernel %s in .cache/kernels: run internal/kernels/fetch.sh", pattern)
+	}
+	return dirs[len(dirs)-1]
+}
+
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = run(t.Context(), args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestBadInput(t *testing.T) {
+	junk := filepath.Join(t.TempDir(), "vmlinuz")
+	require.NoError(t, os.WriteFile(junk, []byte("this is no kernel"), 0o600))
+	object := testdata + "drift.bpf.elf"
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no command":      {nil, "Usage"},
+		"unknown command": {[]string{"chekc"}, `unknown command "chekc"`},
+		"unknown flag":    {[]string{"check", "--kernal", "x"}, "kernal"},
+		"argument":        {[]string{"check", "x"}, `takes no argument "x"`},
+		"both":            {[]string{"check", "--kernel", "a", "--btf", "b"}, "exclude each other"},
+		"output":          {[]string{"check", "--output", "xml"}, `not "xml"`},
+		"lockdown":        {[]string{"check", "--lockdown", "full"}, `not "full"`},
+		"live lockdown":   {[]string{"check", "--object", object, "--lockdown", "none"}, "for stored kernels"},
+		"no such kernel":  {[]string{"check", "--object", object, "--kernel", "/no/such/file"}, "no such file"},
+		"no kernel":       {[]string{"check", "--object", object, "--kernel", junk}, "neither BTF nor a kernel image"},
+		"empty directory": {[]string{"matrix", "--object", object, t.TempDir()}, "no vmlinuz, vmlinux or BTF file"},
+		"no object":       {[]string{"check", "--object", junk}, "read the object"},
+		"one kernel":      {[]string{"diff", "--object", object, junk}, "OLD NEW"},
+		"no needs":        {[]string{"needs"}, "takes one BPF object"},
+		"no program":      {[]string{"needs", "--program", "nope", object}, `no program "nope"`},
+		"no directory":    {[]string{"matrix"}, "takes directories"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := execute(t, c.args...)
+			assert.Equal(t, exitBadInput, code)
+			assert.Contains(t, stderr, c.want)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"check", "-h"}} {
+		code, stdout, _ := execute(t, args...)
+		assert.Equal(t, exitFine, code)
+		assert.Equal(t, usage, stdout)
+	}
+}
+
+func TestCheckStored(t *testing.T) {
+	k := stored(t, "6.12.*-amd64")
+	code, stdout, _ := execute(t, "check", "--object", testdata+"kfuncs.bpf.elf", "--kernel", k)
+	assert.Equal(t, exitUnsupported, code)
+	assert.Contains(t, stdout, "present         full         tp_btf/sched_process_exit")
+	assert.Contains(t, stdout, "kfunc bpf_no_such_kfunc: not in this kernel")
+
+	code, stdout, _ = execute(t, "check", "--object", testdata+"kfuncs.bpf.elf", "--kernel", k, "--output", "json")
+	assert.Equal(t, exitUnsupported, code)
+	var outcomes []struct {
+		Release string
+		Probes  []struct{ Probe, State string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &outcomes))
+	require.Len(t, outcomes, 1)
+	assert.Equal(t, filepath.Base(k), outcomes[0].Release)
+	assert.Len(t, outcomes[0].Probes, 6)
+}
+
+func TestDiff(t *testing.T) {
+	object := testdata + "drift.bpf.elf"
+	for _, c := range []struct {
+		name, old, now string
+		want           []string
+	}{
+		{"changed signature", "6.1.*-amd64", "6.12.*-amd64", []string{
+			"worse      accept_fourth: full (fexit/inet_csk_accept) -> unsupported\n",
+			"fexit/inet_csk_accept: signature differs: the program reads argument 4, the kernel's has 2: " +
+				"(struct sock *sk, struct proto_accept_arg *arg); it was (struct sock *sk, int flags, int *err, bool kern)\n",
+			"unchanged  accept_first: full (fexit/inet_csk_accept)\n",
+		}},
+		{"renamed field", "5.10.*-amd64", "6.1.*-amd64", []string{
+			"worse      task_state: full (tp_btf/sched_switch) -> unsupported\n",
+			"tp_btf/sched_switch: field task_struct.state: not in struct\n",
+			"no longer the case: lsm/file_open",
+		}},
+		{"renamed function", "6.12.*-amd64", "7.*-amd64", []string{
+			"worse      unlink: full (kprobe/do_unlinkat) -> unsupported\n",
+			"kprobe/do_unlinkat: this kernel has no function do_unlinkat (removed, renamed or inlined)\n",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, _ := execute(t, "diff", "--object", object, stored(t, c.old), stored(t, c.now))
+			assert.Equal(t, exitDegraded, code)
+			for _, want := range c.want {
+				assert.Contains(t, stdout, want)
+			}
+		})
+	}
+	t.Run("nothing", func(t *testing.T) {
+		k := stored(t, "6.12.*-amd64")
+		code, stdout, _ := execute(t, "diff", "--object", object, k, k)
+		assert.Equal(t, exitFine, code)
+		assert.NotContains(t, stdout, "worse")
+	})
+}
+
+func TestMatrix(t *testing.T) {
+	k := stored(t, "6.12.*-amd64")
+	release := filepath.Base(k)
+	code, stdout, _ := execute(t, "matrix", "--object", testdata+"maps.bpf.elf", "--lockdown", "none,integrity", "--booted", release, k)
+	assert.Equal(t, exitFine, code)
+	assert.Contains(t, stdout, "| kernel | architecture | lockdown | known by | arena | hash | loops | ring |\n")
+	assert.Contains(t, stdout, "| "+release+" | x86_64 | none | booted | full | full | full | full |\n")
+	assert.Contains(t, stdout, "| "+release+" | x86_64 | integrity | booted | full | full | full | full |\n")
+}
+
+func TestNeeds(t *testing.T) {
+	code, stdout, _ := execute(t, "needs", "--program", "ring", testdata+"maps.bpf.elf")
+	assert.Equal(t, exitFine, code)
+	assert.Equal(t, `uapi
+  program type BPF_PROG_TYPE_TRACING [ring]
+  attach type BPF_TRACE_RAW_TP [ring]
+  map type BPF_MAP_TYPE_RINGBUF [ring]
+helper
+  helper bpf_ringbuf_reserve [ring]
+  helper bpf_ringbuf_submit [ring]
+tracepoint
+  hook tp_btf/sched_process_exit [ring]
+`, stdout)
+}
+
+func TestCheckRunning(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		t.Skip("this kernel has no BTF: ", err)
+	}
+	k, err := kernel.Running(t.Context())
+	require.NoError(t, err)
+	code, stdout, stderr := execute(t, "check", "--object", testdata+"maps.bpf.elf")
+	assert.NotEqual(t, exitBadInput, code, stderr)
+	assert.Contains(t, stdout, "kernel "+k.Release)
+}

@@ -1,0 +1,46 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
+)
+
+func needs(_ context.Context, args []string, stdout, _ io.Writer) (int, error) {
+	f := flags("needs")
+	output := f.String("output", "text", "")
+	var programs []string
+	f.Func("program", "", func(name string) error {
+		programs = append(programs, name)
+		return nil
+	})
+	if err := f.Parse(args); err != nil {
+		return 0, err
+	}
+	if f.NArg() != 1 {
+		return 0, errors.New("needs takes one BPF object")
+	}
+	if err := oneOf(*output); err != nil {
+		return 0, err
+	}
+	spec, err := ebpf.LoadCollectionSpec(f.Arg(0))
+	if err != nil {
+		return 0, fmt.Errorf("read the object: %w", err)
+	}
+	list, err := compat.Needs(spec, programs)
+	if err != nil {
+		return 0, err
+	}
+	if *output == "json" {
+		return exitFine, encode(stdout, list)
+	}
+	return exitFine, compat.WriteNeeds(stdout, list)
+}
