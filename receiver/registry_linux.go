@@ -7,6 +7,7 @@ package receiver
 
 import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -18,5 +19,6 @@ func builtin() []probe.Factory {
 		discovery.Factory(),
 		process.Factory(),
 		socket.Factory(),
+		http.Factory(),
 	}
 }
