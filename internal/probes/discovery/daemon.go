@@ -54,6 +54,9 @@ type Daemon struct {
 
 // Load implements [probe.Probe].
 func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
+	if err := checkPIDNamespace(); err != nil {
+		return err
+	}
 	if err := d.prepare(l.Spec); err != nil {
 		return err
 	}

@@ -5,6 +5,5 @@
 // which ones are observed, and other probes who they are.
 //
 // Process IDs are those of the initial PID namespace. A collector in another
-// one sees other numbers in /proc, and finds none of the processes: run it with
-// the host's.
+// one sees other numbers in /proc, so the Daemon refuses to load there.
 package discovery

@@ -36,11 +36,18 @@ type watch struct {
 
 func start(t *testing.T, selection *discovery.Selection) *watch {
 	t.Helper()
+	w := attach(t, selection, defaultConfig().(*Config))
+	livetest.Pump(t, w.Daemon, nil)
+	return w
+}
+
+// attach leaves it to the test when the ring is read.
+func attach(t *testing.T, selection *discovery.Selection, cfg *Config) *watch {
+	t.Helper()
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
-	f := Factory()
 	set := probe.Settings{Logger: zaptest.NewLogger(t), Clock: livetest.Clock{}, Selection: selection}
-	w := &watch{Daemon: livetest.Load(t, f, set, f.DefaultConfig(), nil).(*Daemon)}
+	w := &watch{Daemon: livetest.Load(t, Factory(), set, cfg, nil).(*Daemon)}
 	livetest.Attach(t, w.Daemon)
 	w.Subscribe(func(e *discovery.Event) {
 		w.mu.Lock()
@@ -49,7 +56,6 @@ func start(t *testing.T, selection *discovery.Selection) *watch {
 		kept.Args = slices.Clone(e.Args)
 		w.events = append(w.events, kept)
 	})
-	livetest.Pump(t, w.Daemon, nil)
 	return w
 }
 
