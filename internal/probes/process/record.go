@@ -6,6 +6,7 @@
 package process
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strconv"
@@ -29,7 +30,7 @@ const (
 func fillExec(r plog.LogRecord, e *discovery.Event, arguments bool) {
 	r.SetEventName("process.exec")
 	setSeverity(r, plog.SeverityNumberInfo)
-	r.Body().SetStr(fmt.Sprintf("Process %d executed %s.", e.PID, e.Filename))
+	r.Body().SetStr(fmt.Sprintf("Process %d executed %s.", e.PID, cmp.Or(e.Filename, processName(e))))
 	m := r.Attributes()
 	m.EnsureCapacity(12)
 	fillCommon(m, e)
