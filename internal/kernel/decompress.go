@@ -20,7 +20,7 @@ import (
 // distribution's vmlinux without debug information has 40 to 100 MiB.
 const maxImage = 512 << 20
 
-var errTooBig = fmt.Errorf("decompressed data exceeds %d MiB", maxImage>>20)
+var errTooBig = errors.New("too big for a kernel")
 
 // codecs are the compressions that a kernel may be built with
 // (CONFIG_KERNEL_GZIP and its siblings), by the magic at their start. Only LZO

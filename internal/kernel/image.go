@@ -27,10 +27,11 @@ var errNotKernel = errors.New("neither BTF nor a kernel image")
 // bzImage (x86, Documentation/arch/x86/boot.rst), an arm64 Image
 // (Documentation/arch/arm64/booting.rst), an EFI zboot image
 // (drivers/firmware/efi/libstub/zboot-header.S), or one of these compressed.
-func readImage(data []byte) (*image, error) { return readNested(data, 4) }
+func readImage(data []byte) (*image, error) { return readNested(data, 4, maxImage) }
 
-// readNested is readImage with a bound to how often an image may be wrapped.
-func readNested(data []byte, depth int) (*image, error) {
+// readNested is readImage with bounds to how often an image may be wrapped and
+// to how many bytes each wrapping may expand.
+func readNested(data []byte, depth int, limit int64) (*image, error) {
 	if depth == 0 {
 		return nil, errors.New("image is wrapped too often")
 	}
@@ -38,7 +39,7 @@ func readNested(data []byte, depth int) (*image, error) {
 		return &image{btf: raw}, nil
 	}
 	if payload, version, ok := bzImage(data); ok {
-		inner, err := inflate(payload, depth)
+		inner, err := inflate(payload, depth, limit)
 		if err != nil {
 			return nil, fmt.Errorf("bzImage: %w", err)
 		}
@@ -49,7 +50,7 @@ func readNested(data []byte, depth int) (*image, error) {
 		return inner, nil
 	}
 	if payload, ok := zboot(data); ok {
-		inner, err := inflate(payload, depth)
+		inner, err := inflate(payload, depth, limit)
 		if err != nil {
 			return nil, fmt.Errorf("EFI zboot image: %w", err)
 		}
@@ -66,18 +67,18 @@ func readNested(data []byte, depth int) (*image, error) {
 		img.arch = "aarch64"
 		return img, nil
 	}
-	return inflate(data, depth)
+	return inflate(data, depth, limit)
 }
 
-func inflate(data []byte, depth int) (*image, error) {
-	plain, err := decompress(data, maxImage)
+func inflate(data []byte, depth int, limit int64) (*image, error) {
+	plain, err := decompress(data, limit)
 	if errors.Is(err, errNotCompressed) {
 		return nil, errNotKernel
 	}
 	if err != nil {
 		return nil, err
 	}
-	return readNested(plain, depth-1)
+	return readNested(plain, depth-1, limit)
 }
 
 // bzImage gives the compressed payload of an x86 kernel and its version string.
