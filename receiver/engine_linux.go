@@ -13,8 +13,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
+
+// builtin lists the probes that come with the receiver.
+func builtin() []probe.Factory { return probes.All() }
 
 // newManager makes the manager, which does the work of an instance.
 func newManager(set engineSettings) (engine, error) {
@@ -48,8 +53,8 @@ func newManager(set engineSettings) (engine, error) {
 // chosenProbes are the probes' configurations with the switches of "events"
 // applied, and without probes for which these leave nothing to do.
 func (c *Config) chosenProbes() map[string]any {
-	probes := maps.Clone(c.Probes)
-	for name, cfg := range probes {
+	chosen := maps.Clone(c.Probes)
+	for name, cfg := range chosen {
 		p, ok := cfg.(*process.Config)
 		if !ok {
 			continue
@@ -58,10 +63,10 @@ func (c *Config) chosenProbes() map[string]any {
 		switched.Exec = p.Exec && c.Events.ProcessExec.Enabled
 		switched.Exit = p.Exit && c.Events.ProcessExit.Enabled
 		if !switched.Exec && !switched.Exit {
-			delete(probes, name)
+			delete(chosen, name)
 			continue
 		}
-		probes[name] = &switched
+		chosen[name] = &switched
 	}
-	return probes
+	return chosen
 }

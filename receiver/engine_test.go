@@ -27,19 +27,3 @@ func TestEventsSwitchTheProcessProbe(t *testing.T) {
 	assert.NotContains(t, cfg.chosenProbes(), "process")
 	assert.Contains(t, cfg.Probes, "process")
 }
-
-// Each probe's defaults are valid and its name is unique.
-func TestBuiltinProbes(t *testing.T) {
-	names := map[string]bool{}
-	for _, f := range builtin() {
-		assert.False(t, names[f.Manifest.Name], f.Manifest.Name)
-		names[f.Manifest.Name] = true
-		assert.NotEmpty(t, f.Manifest.Summary, f.Manifest.Name)
-		for _, dependency := range f.Manifest.DependsOn {
-			assert.True(t, names[dependency], "%s depends on %s", f.Manifest.Name, dependency)
-		}
-		if v, ok := defaultProbeConfig(f).(interface{ Validate() error }); ok {
-			assert.NoError(t, v.Validate(), f.Manifest.Name)
-		}
-	}
-}

@@ -3,7 +3,8 @@
 
 //go:build linux && (amd64 || arm64)
 
-package receiver
+// Package probes lists the probes that come with the receiver.
+package probes
 
 import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
@@ -13,8 +14,8 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// builtin lists the probes that come with the receiver.
-func builtin() []probe.Factory {
+// All lists the probes, each after those that it depends on.
+func All() []probe.Factory {
 	return []probe.Factory{
 		discovery.Factory(),
 		process.Factory(),
