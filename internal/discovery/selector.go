@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -116,18 +117,9 @@ func (m *Matcher) Match(c *Candidate) bool {
 		m.container != "" && !strings.HasPrefix(c.ContainerID, m.container),
 		m.exe != nil && !m.exe.MatchString(c.Exe),
 		m.cmdline != nil && !m.cmdline.MatchString(c.Cmdline),
-		m.cgroup != nil && !anyMatch(m.cgroup, c.Cgroups),
+		m.cgroup != nil && !slices.ContainsFunc(c.Cgroups, m.cgroup.MatchString),
 		m.ports != nil && !anyPort(m.ports, c.Ports):
 		return false
 	}
 	return true
-}
-
-func anyMatch(re *regexp.Regexp, paths []string) bool {
-	for _, p := range paths {
-		if re.MatchString(p) {
-			return true
-		}
-	}
-	return false
 }

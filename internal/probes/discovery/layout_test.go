@@ -36,7 +36,9 @@ func TestLayouts(t *testing.T) {
 					return
 				}
 				f := g.Field(i)
-				assert.Equal(t, strings.ReplaceAll(m.Name, "_", ""), strings.ToLower(f.Name))
+				if f.Name != "_" {
+					assert.Equal(t, strings.ReplaceAll(m.Name, "_", ""), strings.ToLower(f.Name))
+				}
 				assert.EqualValues(t, f.Offset, m.Offset.Bytes(), f.Name)
 				assert.EqualValues(t, f.Type.Size(), size, f.Name)
 			}

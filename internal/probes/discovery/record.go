@@ -46,14 +46,14 @@ type processExec struct {
 type proc struct {
 	start uint64
 	state uint32
-	pad   uint32
+	_     uint32
 }
 
 type procConfig struct {
 	absent     uint32
 	onExec     uint32
 	wantListen uint32
-	pad        uint32
+	_          uint32
 }
 
 const (
