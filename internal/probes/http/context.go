@@ -65,13 +65,12 @@ func (r *remote) traceparent(b []byte) bool {
 	if len(b) > length && (version[0] == 0 || b[length] != '-') {
 		return false
 	}
-	if !lowerHex(r.traceID[:], b[3:35]) || !lowerHex(r.spanID[:], b[36:52]) {
+	var trace [16]byte
+	var span [8]byte
+	if !lowerHex(trace[:], b[3:35]) || !lowerHex(span[:], b[36:52]) || trace == [16]byte{} || span == [8]byte{} {
 		return false
 	}
-	if r.traceID == [16]byte{} || r.spanID == [8]byte{} {
-		return false
-	}
-	r.valid, r.decided = true, drop
+	r.traceID, r.spanID, r.valid, r.decided = trace, span, true, drop
 	if flags[0]&1 != 0 {
 		r.decided = keep
 	}

@@ -13,7 +13,8 @@ import (
 func (h *handler) exchange(ex *http1.Exchange) {
 	p, c := h.p, h.peer
 	p.counts.Seen++
-	f := &p.facts
+	var derived facts
+	f := &derived
 	p.derive(c, ex, f)
 	var s *series
 	if p.metrics != nil {

@@ -69,7 +69,6 @@ type instrument struct {
 	lost   uint64       // in the kernel's ring
 
 	// For the exchange at hand.
-	facts   facts
 	wire    correlate.Wire
 	scratch []byte
 	free    []*buffer

@@ -103,7 +103,7 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 		span.Status().SetCode(ptrace.StatusCodeError)
 	}
 	m := span.Attributes()
-	m.EnsureCapacity(14 + len(ex.RequestHeaders) + len(ex.ResponseHeaders))
+	m.EnsureCapacity(p.attributeCount(c, ex, f))
 	m.PutStr(keyMethod, methods[f.method])
 	if f.method == 0 {
 		m.PutStr(keyMethodOriginal, p.strings.str(ex.Method))
@@ -151,6 +151,27 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 	if len(ex.ResponseHeaders) > 0 {
 		p.headers(m, p.responseKeys, ex.ResponseHeaders)
 	}
+}
+
+// attributeCount is about the number of attributes that fill writes: 11 of a
+// server, 8 of a client, and those that not every span has.
+func (p *instrument) attributeCount(c *peer, ex *http1.Exchange, f *facts) int {
+	n := 11
+	if c.role == stream.Client {
+		n = 8
+	} else if f.target.query != nil {
+		n++
+	}
+	if f.route != noRoute {
+		n++
+	}
+	if f.failure != success {
+		n++
+	}
+	if p.cfg.BodySizes {
+		n += 2
+	}
+	return n + len(ex.RequestHeaders) + len(ex.ResponseHeaders)
 }
 
 func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts) {
