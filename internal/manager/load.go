@@ -89,12 +89,8 @@ func (m *Manager) try(ctx context.Context, u *unit, l *probe.Loading) error {
 	if err := u.probe.Load(ctx, l); err != nil {
 		return errors.Join(explain(err), u.probe.Close())
 	}
-	c, err := u.probe.Attach(ctx, probe.Target{Scope: probe.Host})
-	if err != nil {
+	if err := u.attach(ctx); err != nil {
 		return errors.Join(explain(err), u.probe.Close())
-	}
-	if c != nil {
-		u.attached = append(u.attached, c)
 	}
 	return nil
 }

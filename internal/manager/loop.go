@@ -81,6 +81,16 @@ func (l *loop) close() error {
 	return errors.Join(errs...)
 }
 
+// pending gives the bytes that wait in the rings.
+func (l *loop) pending() int {
+	n := 0
+	for _, r := range l.rings {
+		bytes, _ := r.Occupancy()
+		n += bytes
+	}
+	return n
+}
+
 // halt ends the goroutine after a last round. ctx bounds that round.
 func (l *loop) halt(ctx context.Context) {
 	l.end = ctx

@@ -204,6 +204,33 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	return errors.Join(append(errs, m.unload())...)
 }
 
+// Pause detaches the probes and leaves them loaded: the observed programs pay
+// nothing meanwhile. It is called between Start and Shutdown, not at the same
+// time as another of these.
+func (m *Manager) Pause() error { return m.detach() }
+
+// Resume attaches the probes again. When it fails they are all detached.
+func (m *Manager) Resume(ctx context.Context) error {
+	for _, u := range m.order {
+		if !u.runs() {
+			continue
+		}
+		if err := u.attach(ctx); err != nil {
+			return errors.Join(fmt.Errorf("attach %s: %w", u.name, err), m.detach())
+		}
+	}
+	return nil
+}
+
+// Pending gives the bytes that wait in the rings.
+func (m *Manager) Pending() int {
+	n := 0
+	for _, l := range m.loops {
+		n += l.pending()
+	}
+	return n
+}
+
 // undo ends a Start that failed. No loop runs yet.
 func (m *Manager) undo() error {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,6 +4,7 @@
 package manager
 
 import (
+	"context"
 	"io"
 	"sync/atomic"
 
@@ -63,4 +64,13 @@ func (u *unit) sharedMaps() map[string]*ebpf.Map {
 		return s.SharedMaps()
 	}
 	return nil
+}
+
+// attach attaches the probe to the host.
+func (u *unit) attach(ctx context.Context) error {
+	c, err := u.probe.Attach(ctx, probe.Target{Scope: probe.Host})
+	if err == nil && c != nil {
+		u.attached = append(u.attached, c)
+	}
+	return err
 }

@@ -19,9 +19,10 @@
 //
 // # Goroutines
 //
-// A probe never starts a goroutine. A probe with rings is served by one
-// goroutine of the manager; a probe without rings by the goroutine of the
-// first probe that it depends on. All optional methods of a probe are called
-// on that goroutine, so a probe needs no lock for its own state. Load, Attach
-// and Close are called while that goroutine does not run.
+// A probe never starts a goroutine. A probe that brings a BPF object is served
+// by one goroutine of the manager; one without by the goroutine of the first
+// probe that it depends on. All optional methods of a probe are called on that
+// goroutine, so a probe needs no lock for its own state. Load and Close are
+// called while that goroutine does not run; Attach, and the closer that it gave
+// back, may be called while it does.
 package probe

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -46,7 +47,7 @@ type daemon struct {
 	coll     *ebpf.Collection
 	how      attachPlan
 	counters *ebpf.Map
-	sweep    *link.Iter
+	sweep    atomic.Pointer[link.Iter] // nil while detached; Attach may run beside the loop
 
 	seg       stream.Segment // reused: the table and the handlers do not keep it
 	conn      stream.Conn
@@ -191,10 +192,11 @@ func (d *daemon) Tick(now uint64) {
 
 // runSweep lets the kernel report what quiet connections sent meanwhile.
 func (d *daemon) runSweep() error {
-	if d.sweep == nil {
+	sweep := d.sweep.Load()
+	if sweep == nil {
 		return nil
 	}
-	r, err := d.sweep.Open()
+	r, err := sweep.Open()
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,10 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("attach %s: %w", d.how.sweep, err), links.Close())
 	}
-	d.sweep = sweep
-	return append(links, sweep), nil
+	d.sweep.Store(sweep)
+	return append(links, sweep, closerFunc(func() error { d.sweep.Store(nil); return nil })), nil
 }
+
+type closerFunc func() error
+
+func (f closerFunc) Close() error { return f() }
