@@ -156,10 +156,14 @@ func (c *checker) mayLoad(typ ebpf.ProgramType) Verdict {
 		if held.Token {
 			return inconclusive(fmt.Sprintf("%s is missing; a BPF token may stand in for it", capability))
 		}
-		if capability == kernel.CapNetAdmin {
-			return unsupported(fmt.Sprintf("%s is missing: %s programs need it", capability, programTypeName(typ)))
+		switch capability {
+		case kernel.CapNetAdmin:
+			return unsupported("CAP_NET_ADMIN is missing: programs for sockets, cgroups and interfaces need it")
+		case kernel.CapPerfmon:
+			return unsupported("CAP_PERFMON is missing: programs that trace need it (or CAP_SYS_ADMIN)")
+		default:
+			return unsupported("CAP_BPF is missing: loading programs needs it (or CAP_SYS_ADMIN)")
 		}
-		return unsupported(fmt.Sprintf("%s is missing: %s programs need it (or CAP_SYS_ADMIN)", capability, programTypeName(typ)))
 	}
 	return Verdict{}
 }

@@ -203,7 +203,7 @@ func (c *checker) tracepoint(h hook) Verdict {
 		return Verdict{}
 	case errors.Is(err, kernel.ErrNoTracepoint):
 		return unsupported(fmt.Sprintf("%s: no such tracepoint in this kernel", h.name()))
-	case errors.Is(err, kernel.ErrNoTracefs):
+	case errors.Is(err, kernel.ErrNoTracefs), errors.Is(err, kernel.ErrTracefsDenied):
 		return unsupported("classic tracepoints: " + err.Error())
 	case !errors.Is(err, kernel.ErrNotLive):
 		return unsupported(fmt.Sprintf("%s: %v", h.name(), err))

@@ -144,8 +144,7 @@ func (w *walker) block(at int) error {
 		case class.IsJump():
 			return w.jump(i, &s)
 		case class.IsALU():
-			w.noteField(i, &s, ins.Dst)
-			s.regs[ins.Dst] = alu(ins, s.regs[ins.Dst], operand(ins, &s))
+			s.regs[ins.Dst] = w.compute(i, &s)
 		case ins.OpCode.IsDWordLoad():
 			v, err := w.loadImmediate(i)
 			if err != nil {
@@ -325,6 +324,31 @@ func (w *walker) noteField(i int, s *state, base asm.Register) {
 	}
 	use := argUse{index: int(s.regs[base].n), as: name, direct: w.insns[i].OpCode.Class() == asm.LdXClass}
 	w.result.args[use] = struct{}{}
+}
+
+// compute gives the result of an ALU instruction. An offset of a field reaches
+// its pointer in two ways: as an operand that CO-RE relocates, or through a
+// register that was loaded with it.
+func (w *walker) compute(i int, s *state) value {
+	ins := &w.insns[i]
+	left, right := s.regs[ins.Dst], operand(ins, s)
+	w.noteField(i, s, ins.Dst)
+	if ins.OpCode.Class() == asm.ALU64Class && ins.OpCode.ALUOp() == asm.Add {
+		w.noteSum(left, right)
+		w.noteSum(right, left)
+	}
+	result := alu(ins, left, right)
+	if _, ok := w.structs[i]; ok && ins.OpCode.ALUOp() == asm.Mov && result.kind == constant {
+		result.from = i + 1
+	}
+	return result
+}
+
+// noteSum records an argument to which the offset of a field is added.
+func (w *walker) noteSum(pointer, offset value) {
+	if pointer.kind == argument && offset.from > 0 {
+		w.result.args[argUse{index: int(pointer.n), as: w.structs[offset.from-1]}] = struct{}{}
+	}
 }
 
 func storeTo(ins *asm.Instruction, s *state) {

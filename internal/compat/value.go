@@ -24,6 +24,9 @@ type value struct {
 	kind kind
 	n    int64
 	mem  *frozen
+	// from is one more than the instruction that loaded a field's offset, zero
+	// for all other constants.
+	from int
 }
 
 // frozen is memory that the verifier takes for constant: a read-only data

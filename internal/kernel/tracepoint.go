@@ -17,6 +17,9 @@ import (
 // can be neither looked up nor attached.
 var ErrNoTracefs = errors.New("tracefs is not mounted (mount -t tracefs tracefs /sys/kernel/tracing)")
 
+// ErrTracefsDenied says that this user may not look into tracefs.
+var ErrTracefsDenied = errors.New("tracefs cannot be read by this user (it takes root or CAP_DAC_READ_SEARCH)")
+
 // ErrNoTracepoint says that the kernel has no tracepoint of that name.
 var ErrNoTracepoint = errors.New("no such tracepoint")
 
@@ -46,7 +49,7 @@ func (f *Format) Size() int {
 // kernel.
 //
 // Returns [ErrNotLive] for a stored kernel, [ErrNoTracefs] if tracefs is not
-// mounted and an error wrapping [ErrNoTracepoint] if it has no such tracepoint.
+// mounted, [ErrTracefsDenied] if it cannot be read and an error wrapping [ErrNoTracepoint] if it has no such tracepoint.
 func (k *Kernel) TracepointFormat(group, name string) (*Format, error) {
 	if !k.Live {
 		return nil, ErrNotLive
@@ -61,6 +64,9 @@ func (k *Kernel) TracepointFormat(group, name string) (*Format, error) {
 	data, err := os.ReadFile(filepath.Join(root, "events", filepath.Base(group), filepath.Base(name), "format"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s/%s: %w", group, name, ErrNoTracepoint)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, ErrTracefsDenied
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the tracepoint's format: %w", err)

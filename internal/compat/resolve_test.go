@@ -1,0 +1,209 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package compat
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+func variant(t testing.TB, name, object string, loses []string, programs ...string) probe.Variant {
+	spec := load(t, object)
+	return probe.Variant{
+		Name: name, Programs: programs, Loses: loses,
+		Spec: func() (*ebpf.CollectionSpec, error) { return spec, nil },
+	}
+}
+
+// ladder is a probe with three ways to the same.
+func ladder(t testing.TB) probe.Manifest {
+	return probe.Manifest{Name: "ladder", Variants: []probe.Variant{
+		variant(t, "fexit", "drift", nil, "accept_fourth", "accept_first"),
+		variant(t, "kprobe", "drift", []string{"who accepted"}, "unlink"),
+		variant(t, "tracing", "guards", []string{"who accepted", "when"}, "flavour"),
+	}}
+}
+
+func TestResolve(t *testing.T) {
+	for _, c := range []struct {
+		kernel string
+		mode   kernel.Lockdown
+		state  State
+		chosen string
+		reason string
+	}{
+		{v61, kernel.LockdownNone, Full, "fexit", ""},
+		{v612, kernel.LockdownNone, Degraded, "kprobe", "fexit: fexit/inet_csk_accept: signature differs: the program reads " +
+			"argument 4, the kernel's has 2: (struct sock *sk, struct proto_accept_arg *arg)"},
+		{v612, kernel.LockdownConfidentiality, Degraded, "tracing", "fexit: fexit/inet_csk_accept: signature differs: the program " +
+			"reads argument 4, the kernel's has 2: (struct sock *sk, struct proto_accept_arg *arg); " +
+			"kprobe: kprobes: refused by the kernel's lockdown policy (confidentiality)"},
+	} {
+		t.Run(c.kernel+" "+c.mode.String(), func(t *testing.T) {
+			r, err := Resolve(fetched(t, c.kernel).WithLockdown(c.mode), ladder(t))
+			require.NoError(t, err)
+			assert.Equal(t, c.state, r.State)
+			assert.Equal(t, c.chosen, r.Chosen().Variant)
+			assert.Equal(t, c.reason, r.Reason())
+			assert.Equal(t, len(r.Better()), r.Chosen().Index)
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		r, err := Resolve(fetched(t, v612), probe.Manifest{Name: "none", Variants: []probe.Variant{
+			variant(t, "a", "kfuncs", nil, "missing"),
+			variant(t, "b", "kfuncs", nil, "changed", "weak_unguarded"),
+		}})
+		require.NoError(t, err)
+		assert.Equal(t, None, r.State)
+		assert.Nil(t, r.Chosen())
+		assert.Contains(t, r.Reason(), "a: kfunc bpf_no_such_kfunc: not in this kernel; b: kfunc bpf_cgroup_acquire: signature differs")
+		assert.Contains(t, r.Reason(), "(and 1 more)")
+	})
+	t.Run("without variants", func(t *testing.T) {
+		r, err := Resolve(fetched(t, v612), probe.Manifest{Name: "plain"})
+		require.NoError(t, err)
+		assert.Equal(t, Full, r.State)
+	})
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	broken := errors.New("broken object")
+	_, err := Prepare(probe.Manifest{Name: "p", Variants: []probe.Variant{{
+		Name: "v", Spec: func() (*ebpf.CollectionSpec, error) { return nil, broken },
+	}}})
+	assert.ErrorIs(t, err, broken)
+	_, err = Prepare(probe.Manifest{Name: "p", Variants: []probe.Variant{variant(t, "v", "drift", nil, "nope")}})
+	assert.EqualError(t, err, `probe p: variant v: the object has no program "nope"`)
+}
+
+// TestPrivileges checks as a process that has fewer capabilities.
+func TestPrivileges(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give up capabilities one by one")
+	}
+	const bpf, perfmon = 1 << kernel.CapBPF, 1 << kernel.CapPerfmon
+	for _, c := range []struct {
+		name string
+		held uint64
+		want string
+	}{
+		{"none", 0, "CAP_BPF is missing: loading programs needs it (or CAP_SYS_ADMIN)"},
+		{"CAP_BPF", bpf, "CAP_PERFMON is missing: programs that trace need it (or CAP_SYS_ADMIN)"},
+		{"CAP_PERFMON", perfmon, "CAP_BPF is missing: loading programs needs it (or CAP_SYS_ADMIN)"},
+		{"both", bpf | perfmon, ""},
+		{"CAP_SYS_ADMIN", 1 << kernel.CapSysAdmin, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			runtime.LockOSThread() // and never unlocked: the thread ends with its capabilities
+			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+			data := [2]unix.CapUserData{}
+			data[0].Effective, data[0].Permitted = uint32(c.held), uint32(c.held)
+			data[1].Effective, data[1].Permitted = uint32(c.held>>32), uint32(c.held>>32)
+			require.NoError(t, unix.Capset(&header, &data[0]))
+			report, err := Check(running(t), load(t, "maps"), []string{"ring"})
+			require.NoError(t, err)
+			assert.Equal(t, c.want, report.Reason())
+		})
+	}
+}
+
+func TestMatrix(t *testing.T) {
+	set, err := Prepare(ladder(t))
+	require.NoError(t, err)
+	fetched(t, v612) // or skip
+	paths, err := filepath.Glob("../../.cache/kernels/" + v612)
+	require.NoError(t, err)
+	outcomes, err := set.ResolveFiles(t.Context(), paths[:1], []kernel.Lockdown{kernel.LockdownNone, kernel.LockdownConfidentiality}, nil)
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, (&Matrix{Outcomes: outcomes, Booted: map[string]bool{outcomes[0].Release: true}}).WriteMarkdown(&b))
+	release := outcomes[0].Release
+	assert.Equal(t, "| kernel | architecture | lockdown | known by | ladder |\n|---|---|---|---|---|\n"+
+		"| "+release+" | x86_64 | none | booted | degraded (kprobe)[^1][^2] |\n"+
+		"| "+release+" | x86_64 | confidentiality | booted | degraded (tracing)[^3][^2][^4] |\n"+
+		"\n[^1]: loses who accepted\n"+
+		"\n[^2]: fexit: fexit/inet_csk_accept: signature differs: the program reads argument 4, the kernel's has 2: "+
+		"(struct sock \\*sk, struct proto_accept_arg \\*arg)\n"+
+		"\n[^3]: loses who accepted, when\n"+
+		"\n[^4]: kprobe: kprobes: refused by the kernel's lockdown policy (confidentiality)\n", b.String())
+}
+
+// BenchmarkCheckOneKernel checks all test objects against a stored kernel, its
+// reading included.
+func BenchmarkCheckOneKernel(b *testing.B) {
+	set := everything(b)
+	fetched(b, v612)
+	paths, err := filepath.Glob("../../.cache/kernels/" + v612)
+	require.NoError(b, err)
+	for b.Loop() {
+		k, err := kernel.Open(paths[0])
+		require.NoError(b, err)
+		_, err = set.Resolve(k)
+		require.NoError(b, err)
+	}
+}
+
+// BenchmarkCheckKernels checks all test objects against 100 stored kernels.
+func BenchmarkCheckKernels(b *testing.B) {
+	set := everything(b)
+	found, err := filepath.Glob("../../.cache/kernels/*")
+	require.NoError(b, err)
+	if len(found) == 0 {
+		b.Skip("no kernels in .cache/kernels: run internal/kernels/fetch.sh")
+	}
+	var paths []string
+	for i := range 100 {
+		paths = append(paths, found[i%len(found)])
+	}
+	for b.Loop() {
+		_, err := set.ResolveFiles(b.Context(), paths, nil, nil)
+		require.NoError(b, err)
+	}
+}
+
+func everything(b testing.TB) *Set {
+	var manifests []probe.Manifest
+	for _, object := range []string{"drift", "guards", "kfuncs", "maps"} {
+		manifests = append(manifests, Manifests(load(b, object))...)
+	}
+	set, err := Prepare(manifests...)
+	require.NoError(b, err)
+	return set
+}
+
+// FuzzNeeds: any bytes that the library takes for an object give needs, or an error.
+func FuzzNeeds(f *testing.F) {
+	for _, object := range []string{"drift", "guards", "kfuncs", "maps"} {
+		data, err := os.ReadFile("testdata/" + object + ".bpf.elf")
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		needs, err := Needs(spec, nil)
+		if err != nil {
+			return
+		}
+		for _, n := range needs {
+			if len(n.Programs) == 0 {
+				t.Fatalf("%v has no program", n)
+			}
+		}
+	})
+}
