@@ -125,12 +125,19 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
+/* What bpf_probe_read_kernel_str gave, as a length. The mask changes nothing:
+ * verifiers up to v5.10 lose a bound that is only compared. */
+static __always_inline __u32 string_length(long n)
+{
+	return n < 0 ? 0 : n & (2 * PATH_LEN - 1);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct proc_config *config = proc_settings();
 	const struct task_struct *leader = task->group_leader;
-	__u32 zero = 0, tgid = task->tgid, off = 0, len;
+	__u32 zero = 0, tgid = task->tgid, off, len;
 	struct process_exec *r = bpf_map_lookup_elem(&proc_scratch, &zero);
 	__u64 arg_start, arg_end;
 	long n;
@@ -147,15 +154,12 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 		set_state(tgid, r->event.start, config->on_exec);
 
 	n = bpf_probe_read_kernel_str(r->data, PATH_LEN, bprm->filename);
-	r->filename_len = n > 0 && n <= PATH_LEN ? n : 0;
-	off = r->filename_len;
-	if (off > PATH_LEN)
-		return 0;
+	off = string_length(n);
+	r->filename_len = off;
 	n = bpf_probe_read_kernel_str(r->data + off, PATH_LEN, bprm->interp);
-	r->interp_len = n > 0 && n <= PATH_LEN ? n : 0;
-	off += r->interp_len;
-	if (off > 2 * PATH_LEN)
-		return 0;
+	len = string_length(n);
+	r->interp_len = len;
+	off += len;
 
 	arg_start = task->mm->arg_start;
 	arg_end = task->mm->arg_end;

@@ -37,9 +37,9 @@ struct process_exec {
 	__u16 args_len;
 	__u16 args_cut;	    /* 1 when there were more */
 	/* filename, interp and arguments follow in this order; arguments end in
-	 * zeros. There is room for one PATH_LEN more than is ever filled, which
-	 * lets the verifier see that a string cannot overflow. */
-	char data[2 * PATH_LEN + ARGS_LEN + PATH_LEN];
+	 * zeros. Half of the room for paths is never filled: the verifier knows
+	 * their lengths only up to the next power of two. */
+	char data[4 * PATH_LEN + ARGS_LEN];
 };
 
 /* Counted per CPU where it happens. */

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -23,6 +24,8 @@ import (
 // dependencies share. It is closed when the test ends.
 func Load(t testing.TB, f probe.Factory, set probe.Settings, config any, deps map[string]probe.Probe) probe.Probe {
 	t.Helper()
+	// Before v5.11 the kernel takes maps as locked memory.
+	require.NoError(t, rlimit.RemoveMemlock())
 	p, err := f.New(set, config)
 	require.NoError(t, err)
 	l := &probe.Loading{Dependencies: deps, Options: ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}}}

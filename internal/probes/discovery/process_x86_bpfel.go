@@ -57,7 +57,7 @@ type processProcessExec struct {
 	InterpLen   uint16
 	ArgsLen     uint16
 	ArgsCut     uint16
-	Data        [1280]int8
+	Data        [1536]int8
 }
 
 // Names of all BPF objects in the ELF.
