@@ -228,8 +228,7 @@ func restOf[D any, E interface {
 	error
 	Data() D
 }](err error) (D, bool) {
-	var e E
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[E](err); ok {
 		return e.Data(), true
 	}
 	var none D

@@ -18,8 +18,7 @@ type peer struct {
 	process *probe.ProcessInfo
 	role    stream.Role
 	unix    bool
-	local   bool // both ends are on this host
-	id      uint64
+	local   bool           // both ends are on this host
 	wire    correlate.Wire // without Seq
 
 	remoteAddress string
@@ -36,7 +35,7 @@ type peer struct {
 }
 
 func newPeer(c *stream.Conn, role stream.Role, strings *interner) *peer {
-	p := &peer{process: c.Process, role: role, unix: c.Unix, id: c.ID}
+	p := &peer{process: c.Process, role: role, unix: c.Unix}
 	server, client := c.Local, c.Remote
 	if role == stream.Client {
 		server, client = client, server

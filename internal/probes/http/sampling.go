@@ -133,11 +133,11 @@ func otMember(state string) (ot string, others []string) {
 // withThreshold sets "th" in the member "ot", which becomes the first.
 func withThreshold(state, th string) string {
 	ot, others := otMember(state)
-	value := th
+	parts := []string{th}
 	for part := range strings.SplitSeq(ot, ";") {
 		if part != "" && !strings.HasPrefix(part, "th:") {
-			value += ";" + part
+			parts = append(parts, part)
 		}
 	}
-	return strings.Join(append([]string{"ot=" + value}, others...), ",")
+	return strings.Join(append([]string{"ot=" + strings.Join(parts, ";")}, others...), ",")
 }

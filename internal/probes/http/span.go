@@ -132,7 +132,7 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 	}
 	if c.role == stream.Client {
 		span.SetKind(ptrace.SpanKindClient)
-		p.client(m, c, f)
+		p.client(m, f)
 	} else {
 		span.SetKind(ptrace.SpanKindServer)
 		p.server(m, c, ex, f)
@@ -194,12 +194,13 @@ func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts
 	}
 }
 
-func (p *instrument) client(m pcommon.Map, c *peer, f *facts) {
+func (p *instrument) client(m pcommon.Map, f *facts) {
 	t := &f.target
 	if f.host == "" || t.path == nil || t.path[0] == '*' {
 		return
 	}
-	b := append(p.scratch[:0], scheme(string(t.scheme) == "https")...)
+	b := p.scratch[:0]
+	b = append(b, scheme(string(t.scheme) == "https")...)
 	b = append(b, "://"...)
 	if t.userinfo {
 		b = append(b, redacted+":"+redacted+"@"...)

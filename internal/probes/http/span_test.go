@@ -45,7 +45,6 @@ func TestSpansGolden(t *testing.T) {
 	const server, client = "10.0.0.1:8080", "10.0.0.2:40000"
 	type step struct {
 		message
-		eof   bool
 		close stream.CloseReason
 		ends  bool
 	}
