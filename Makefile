@@ -50,6 +50,7 @@ test-live: ## all tests, with those that load programs into the running kernel (
 .PHONY: test-config
 test-config: build ## let the collector validate the configurations in testdata/
 	bin/otelcol-ebpf validate --config=file:testdata/default.yaml
+	bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/web.yaml
 	OTLP_ENDPOINT=localhost:4317 bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/otlp.yaml
 
 .PHONY: lint
