@@ -161,7 +161,9 @@ func TestRecordsSayWho(t *testing.T) {
 	assert.Equal(t, "Process "+strconv.Itoa(pid)+" executed "+sh+".", r.Body().Str())
 	own, err := os.ReadFile("/proc/self/cgroup")
 	require.NoError(t, err)
-	assert.Equal(t, string(own), r.Attr("process.linux.cgroup"))
+	if len(own) > 0 { // there are kernels without control groups
+		assert.Equal(t, string(own), r.Attr("process.linux.cgroup"))
+	}
 	assert.InDelta(t, r.ObservedTimestamp().AsTime().UnixNano(), r.Timestamp().AsTime().UnixNano(), 5e9)
 
 	assert.Equal(t, "named", r.Resource["service.name"])
