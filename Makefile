@@ -73,6 +73,11 @@ generate-check: ## fail if what is generated differs from what is committed
 bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
+.PHONY: bench-load
+bench-load: install-deps ## what the receiver costs a loaded nginx, and itself (as root)
+	cd internal/loadbench && $(GO) build -o ../../bin/loadbench .
+	bin/loadbench $(BENCHLOAD)
+
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)

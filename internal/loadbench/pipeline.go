@@ -1,0 +1,162 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/batchprocessor"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// pipeline is a receiver with all probes that exports over OTLP.
+type pipeline struct {
+	*manager.Manager
+	reader     *metric.ManualReader
+	components []component.Component
+}
+
+// newPipeline starts a receiver that keeps the given share of traces, and pauses it.
+func newPipeline(ctx context.Context, sink string, ratio float64) (_ *pipeline, err error) {
+	p := &pipeline{reader: metric.NewManualReader()}
+	defer func() {
+		if err != nil {
+			p.stop(ctx)
+		}
+	}()
+	telemetry := componenttest.NewNopTelemetrySettings()
+	telemetry.MeterProvider = metric.NewMeterProvider(metric.WithReader(p.reader))
+	if telemetry.Logger, err = zap.NewProduction(zap.IncreaseLevel(zap.WarnLevel)); err != nil {
+		return nil, err
+	}
+	ef, pf := otlpexporter.NewFactory(), batchprocessor.NewFactory()
+	ec := ef.CreateDefaultConfig().(*otlpexporter.Config)
+	ec.ClientConfig.Endpoint = sink
+	ec.ClientConfig.TLS.Insecure = true
+	es := exporter.Settings{ID: component.NewID(ef.Type()), TelemetrySettings: telemetry}
+	ps := processor.Settings{ID: component.NewID(pf.Type()), TelemetrySettings: telemetry}
+	pc := pf.CreateDefaultConfig()
+
+	te, err := ef.CreateTraces(ctx, es, ec)
+	if err != nil {
+		return nil, err
+	}
+	tb, err := pf.CreateTraces(ctx, ps, pc, te)
+	if err != nil {
+		return nil, err
+	}
+	me, err := ef.CreateMetrics(ctx, es, ec)
+	if err != nil {
+		return nil, err
+	}
+	mb, err := pf.CreateMetrics(ctx, ps, pc, me)
+	if err != nil {
+		return nil, err
+	}
+	le, err := ef.CreateLogs(ctx, es, ec)
+	if err != nil {
+		return nil, err
+	}
+	lb, err := pf.CreateLogs(ctx, ps, pc, le)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range []component.Component{te, me, le, tb, mb, lb} {
+		if err := c.Start(ctx, componenttest.NewNopHost()); err != nil {
+			return nil, err
+		}
+		p.components = append(p.components, c)
+	}
+	rs := receivertest.NewNopSettings(metadata.Type)
+	rs.TelemetrySettings = telemetry
+	chosen := map[string]any{}
+	for _, f := range probes.All() {
+		if f.Manifest.Kind != probe.Instrument {
+			continue
+		}
+		chosen[f.Manifest.Name] = nil
+		if f.DefaultConfig != nil {
+			chosen[f.Manifest.Name] = f.DefaultConfig()
+		}
+	}
+	chosen["http"].(*http.Config).Sampling.Ratio = ratio
+	p.Manager = manager.New(manager.Settings{
+		Receiver:  rs,
+		Factories: probes.All(),
+		Config: manager.Config{
+			CollectionInterval: 10 * time.Second,
+			FailUnsupported:    true,
+			Probes:             chosen,
+			Selection:          &discovery.Selection{Self: uint32(os.Getpid())},
+			Retry:              emit.DefaultRetryConfig(),
+			Version:            "bench",
+		},
+		Traces:  tb,
+		Metrics: mb,
+		Logs:    lb,
+	})
+	if err := p.Start(ctx); err != nil {
+		p.Manager = nil
+		return nil, err
+	}
+	return p, p.Pause()
+}
+
+// stop ends the receiver, then what is behind it.
+func (p *pipeline) stop(ctx context.Context) {
+	if p.Manager != nil {
+		if err := p.Shutdown(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "loadbench:", err)
+		}
+	}
+	for i := len(p.components) - 1; i >= 0; i-- {
+		_ = p.components[i].Shutdown(ctx)
+	}
+}
+
+// counts are the receiver's own, of the probe http: events by what became of them.
+func (p *pipeline) counts(ctx context.Context) (map[string]int64, error) {
+	var rm metricdata.ResourceMetrics
+	if err := p.reader.Collect(ctx, &rm); err != nil {
+		return nil, err
+	}
+	counts := map[string]int64{}
+	for _, sm := range rm.ScopeMetrics {
+		for _, m := range sm.Metrics {
+			name, ok := strings.CutPrefix(m.Name, "otelcol_ebpf_events_")
+			sum, isSum := m.Data.(metricdata.Sum[int64])
+			if !ok || !isSum {
+				continue
+			}
+			for _, point := range sum.DataPoints {
+				if probe, _ := point.Attributes.Value("probe"); probe.AsString() == "http" {
+					counts[name] += point.Value
+				}
+			}
+		}
+	}
+	return counts, nil
+}
