@@ -135,9 +135,9 @@ func writeCheck(w io.Writer, outcomes []compat.Outcome) error {
 			variant, loses := "-", "-"
 			if c := p.Chosen(); c != nil {
 				variant = c.Variant
-				if len(c.Loses) > 0 {
-					loses = strings.Join(c.Loses, ", ")
-				}
+			}
+			if len(p.Loses) > 0 {
+				loses = strings.Join(p.Loses, ", ")
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", p.Probe, p.State, variant, loses)
 		}
@@ -159,6 +159,9 @@ func writeReasons(w io.Writer, probes []compat.Resolution) error {
 			for _, sentence := range rejected.Sentences() {
 				fmt.Fprintf(&b, "  %s, %s\n", p.Probe, sentence)
 			}
+		}
+		for _, name := range p.Through {
+			fmt.Fprintf(&b, "  %s: depends on %s\n", p.Probe, name)
 		}
 		if c := p.Chosen(); c != nil {
 			if c.Unsure != "" {

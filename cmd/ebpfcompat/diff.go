@@ -64,6 +64,9 @@ func writeDiff(w io.Writer, before, after *kernel.Kernel, changes []compat.Chang
 			continue
 		}
 		fmt.Fprintf(w, "%-9s  %s: %s -> %s\n", c.Effect, c.Probe, outcome(&c.Before), outcome(&c.After))
+		for _, name := range c.After.Through {
+			fmt.Fprintf(w, "           it depends on %s\n", name)
+		}
 		said := make(map[string]bool)
 		for _, cause := range c.Causes {
 			if sentence := cause.Sentence(); !said[sentence] {
@@ -77,7 +80,7 @@ func writeDiff(w io.Writer, before, after *kernel.Kernel, changes []compat.Chang
 
 // outcome says in a few words how a probe runs.
 func outcome(r *compat.Resolution) string {
-	if c := r.Chosen(); c != nil {
+	if c := r.Chosen(); c != nil && r.State != compat.None {
 		return fmt.Sprintf("%s (%s)", r.State, c.Variant)
 	}
 	return r.State.String()

@@ -10,18 +10,21 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
-	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 // prepare gives the probes to check: the programs of a user's object, or all
 // that are shipped.
 func prepare(object string) (*compat.Set, error) {
 	if object == "" {
-		manifests := shipped()
+		manifests, arch := shipped()
 		if len(manifests) == 0 {
-			return nil, errors.New("no probes are shipped: name an object with --object FILE")
+			return nil, errors.New("no probes are shipped for this system: name an object with --object FILE")
 		}
-		return compat.Prepare(manifests...)
+		set, err := compat.Prepare(manifests...)
+		if err != nil {
+			return nil, err
+		}
+		return set.For(arch), nil
 	}
 	spec, err := ebpf.LoadCollectionSpec(object)
 	if err != nil {
@@ -32,6 +35,3 @@ func prepare(object string) (*compat.Set, error) {
 	}
 	return compat.Prepare(compat.Manifests(spec)...)
 }
-
-// shipped lists the probes that the receiver brings.
-func shipped() []probe.Manifest { return nil }

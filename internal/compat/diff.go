@@ -4,6 +4,7 @@
 package compat
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
@@ -74,10 +75,10 @@ func (s *Set) Diff(before, after *kernel.Kernel) ([]Change, error) {
 	changes := make([]Change, 0, len(old))
 	for i := range old {
 		c := Change{Probe: old[i].Probe, Before: old[i], After: now[i]}
-		switch was, is := rank(&old[i]), rank(&now[i]); {
-		case is < was:
+		switch d := cmp.Or(cmp.Compare(now[i].State, old[i].State), cmp.Compare(rank(&now[i]), rank(&old[i]))); {
+		case d < 0:
 			c.Effect = Better
-		case is > was:
+		case d > 0:
 			c.Effect = Worse
 		}
 		for v := range old[i].reports {

@@ -77,11 +77,14 @@ func (m *Matrix) probes() []string {
 func cell(r *Resolution, notes *footnotes) string {
 	s := r.State.String()
 	chosen := r.Chosen()
-	if chosen != nil && r.State == Degraded {
+	if chosen != nil && chosen.Index > 0 {
 		s += " (" + escape(chosen.Variant) + ")"
-		if len(chosen.Loses) > 0 {
-			s += notes.mark("loses " + strings.Join(chosen.Loses, ", "))
-		}
+	}
+	if len(r.Through) > 0 {
+		s += " (as " + escape(strings.Join(r.Through, ", ")) + ")"
+	}
+	if len(r.Loses) > 0 {
+		s += notes.mark("loses " + strings.Join(r.Loses, ", "))
 	}
 	for _, rejected := range r.Better() {
 		s += notes.mark(strings.Join(rejected.Sentences(), "; "))

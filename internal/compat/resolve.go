@@ -5,6 +5,7 @@ package compat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
@@ -15,11 +16,13 @@ import (
 type State uint8
 
 const (
-	// Full means that the best variant works.
+	// Full means that the best variant works. What even that one cannot see is
+	// in its losses.
 	Full State = iota
-	// Degraded means that a variant works which loses something.
+	// Degraded means that a weaker variant works, of the probe or of one that it
+	// depends on.
 	Degraded
-	// None means that no variant works.
+	// None means that no variant works, or none of a probe that it depends on.
 	None
 )
 
@@ -75,6 +78,12 @@ func qualify(variant, reason string) string {
 type Resolution struct {
 	Probe string `json:"probe"`
 	State State  `json:"state"`
+	// Loses is what the chosen variant cannot see, and what those cannot that
+	// the probe depends on and that are not in the state Full.
+	Loses []string `json:"loses,omitempty"`
+	// Through names the probes that it depends on and that are not in the state
+	// Full.
+	Through []string `json:"through,omitempty"`
 	// Candidates are the variants that can run, best first. The first one is
 	// chosen; the others are there for when loading it fails after all. A probe
 	// without variants has none and is in the state Full.
@@ -115,6 +124,9 @@ func (r *Resolution) Reason() string {
 		}
 		parts = append(parts, part)
 	}
+	for _, name := range r.Through {
+		parts = append(parts, "it depends on "+name)
+	}
 	return strings.Join(parts, "; ")
 }
 
@@ -123,6 +135,13 @@ func (r *Resolution) Reason() string {
 type Set struct {
 	manifests []probe.Manifest
 	objects   [][]*object // by manifest and variant
+	arch      string      // what the objects are compiled for, if it is known
+}
+
+// For says which architecture the objects are compiled for, in the kernel's own
+// word. Kernels of another are then refused with an error.
+func (s *Set) For(arch string) *Set {
+	return &Set{manifests: s.manifests, objects: s.objects, arch: arch}
 }
 
 // Prepare parses the objects of all variants.
@@ -154,6 +173,9 @@ func Prepare(manifests ...probe.Manifest) (*Set, error) {
 //
 // Returns an error if the kernel's types cannot be read.
 func (s *Set) Resolve(k *kernel.Kernel) ([]Resolution, error) {
+	if s.arch != "" && k.Arch != "" && k.Arch != s.arch {
+		return nil, fmt.Errorf("the kernel is for %s, the probes are compiled for %s", k.Arch, s.arch)
+	}
 	c, err := newChecker(k)
 	if err != nil {
 		return nil, err
@@ -166,7 +188,31 @@ func (s *Set) Resolve(k *kernel.Kernel) ([]Resolution, error) {
 		}
 		resolutions = append(resolutions, r)
 	}
+	for i, m := range s.manifests {
+		inherit(&resolutions[i], m.DependsOn, resolutions)
+	}
 	return resolutions, nil
+}
+
+// inherit passes on what the probes that a probe depends on lack. Those come
+// before it.
+func inherit(r *Resolution, dependsOn []string, all []Resolution) {
+	for _, name := range dependsOn {
+		i := slices.IndexFunc(all, func(o Resolution) bool { return o.Probe == name })
+		if i < 0 {
+			continue
+		}
+		if all[i].State == Full {
+			continue
+		}
+		r.State = max(r.State, all[i].State)
+		r.Through = append(r.Through, name)
+		for _, lost := range all[i].Loses {
+			if !slices.Contains(r.Loses, lost) {
+				r.Loses = append(r.Loses, lost)
+			}
+		}
+	}
 }
 
 // Resolve checks the variants of one probe in order.
@@ -200,11 +246,13 @@ func (c *checker) resolve(manifest probe.Manifest, objects []*object) (Resolutio
 			Variant: v.Name, Index: i, Loses: v.Loses, Unsure: report.Reason(), Warnings: report.Warnings,
 		})
 	}
-	switch chosen := r.Chosen(); {
-	case chosen == nil && len(manifest.Variants) > 0:
+	if chosen := r.Chosen(); chosen != nil {
+		r.Loses = slices.Clone(chosen.Loses)
+		if chosen.Index > 0 {
+			r.State = Degraded
+		}
+	} else if len(manifest.Variants) > 0 {
 		r.State = None
-	case chosen != nil && (chosen.Index > 0 || len(chosen.Loses) > 0):
-		r.State = Degraded
 	}
 	return r, nil
 }

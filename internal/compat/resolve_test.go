@@ -72,6 +72,21 @@ func TestResolve(t *testing.T) {
 		assert.Contains(t, r.Reason(), "a: kfunc bpf_no_such_kfunc: not in this kernel; b: kfunc bpf_cgroup_acquire: signature differs")
 		assert.Contains(t, r.Reason(), "(and 1 more)")
 	})
+	t.Run("through another", func(t *testing.T) {
+		set, err := Prepare(ladder(t), probe.Manifest{Name: "user", DependsOn: []string{"ladder"}})
+		require.NoError(t, err)
+		resolutions, err := set.Resolve(fetched(t, v612))
+		require.NoError(t, err)
+		assert.Equal(t, Degraded, resolutions[1].State)
+		assert.Equal(t, []string{"who accepted"}, resolutions[1].Loses)
+		assert.Equal(t, "it depends on ladder", resolutions[1].Reason())
+	})
+	t.Run("another architecture", func(t *testing.T) {
+		set, err := Prepare(ladder(t))
+		require.NoError(t, err)
+		_, err = set.For("aarch64").Resolve(fetched(t, v612))
+		assert.EqualError(t, err, "the kernel is for x86_64, the probes are compiled for aarch64")
+	})
 	t.Run("without variants", func(t *testing.T) {
 		r, err := Resolve(fetched(t, v612), probe.Manifest{Name: "plain"})
 		require.NoError(t, err)
