@@ -91,3 +91,19 @@ func TestLiveTwoReceiversSideBySide(t *testing.T) {
 	require.NoError(t, first.Shutdown(t.Context()))
 	assert.Equal(t, 0, execs(without, "true"))
 }
+
+// What the kernel has reported by Shutdown is handed on.
+func TestLiveShutdownFlushes(t *testing.T) {
+	livetest.RequireRoot(t)
+	livetest.CheckLeaks(t)
+	f := NewFactory()
+	for range 10 {
+		sink := &consumertest.LogsSink{}
+		logs, err := f.CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), sink)
+		require.NoError(t, err)
+		require.NoError(t, logs.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, exec.Command("/bin/echo").Run())
+		require.NoError(t, logs.Shutdown(t.Context()))
+		assert.Positive(t, execs(sink, "echo"))
+	}
+}

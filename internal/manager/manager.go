@@ -193,30 +193,31 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	close(m.stopWatch)
 	m.watch.Wait()
 	m.sender.Interrupt(ctx)
-	errs := []error{m.detach()}
+	errs := []error{m.detach((*unit).bringsObject)}
 	// Those that depend on others end first: they hand on what is in their rings.
 	for i := len(m.loops) - 1; i >= 0; i-- {
 		m.loops[i].halt(ctx)
 		<-m.loops[i].done
 	}
-	errs = append(errs, m.sender.Shutdown(ctx))
+	// The others hear of nothing more now: what was in the rings has reached them.
+	errs = append(errs, m.detach(all), m.sender.Shutdown(ctx))
 	m.losses.tell()
 	return errors.Join(append(errs, m.unload())...)
 }
 
-// Pause detaches the probes and leaves them loaded: the observed programs pay
+// Pause detaches the programs and leaves them loaded: the observed programs pay
 // nothing meanwhile. It is called between Start and Shutdown, not at the same
 // time as another of these.
-func (m *Manager) Pause() error { return m.detach() }
+func (m *Manager) Pause() error { return m.detach((*unit).bringsObject) }
 
-// Resume attaches the probes again. When it fails they are all detached.
+// Resume attaches the programs again. When it fails they are all detached.
 func (m *Manager) Resume(ctx context.Context) error {
 	for _, u := range m.order {
-		if !u.runs() {
+		if !u.runs() || !u.bringsObject() {
 			continue
 		}
 		if err := u.attach(ctx); err != nil {
-			return errors.Join(fmt.Errorf("attach %s: %w", u.name, err), m.detach())
+			return errors.Join(fmt.Errorf("attach %s: %w", u.name, err), m.Pause())
 		}
 	}
 	return nil
@@ -236,14 +237,19 @@ func (m *Manager) undo() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = m.sender.Shutdown(ctx) // it was never started and holds nothing
-	return errors.Join(m.detach(), m.unload())
+	return errors.Join(m.detach(all), m.unload())
 }
 
-// detach closes all attachments, last first.
-func (m *Manager) detach() error {
+func all(*unit) bool { return true }
+
+// detach closes the attachments of the units that which chooses, last first.
+func (m *Manager) detach(which func(*unit) bool) error {
 	var errs []error
 	for i := len(m.order) - 1; i >= 0; i-- {
 		u := m.order[i]
+		if !which(u) {
+			continue
+		}
 		for j := len(u.attached) - 1; j >= 0; j-- {
 			if err := u.attached[j].Close(); err != nil {
 				errs = append(errs, fmt.Errorf("detach %s: %w", u.name, err))

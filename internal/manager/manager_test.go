@@ -137,7 +137,7 @@ func TestDependenciesFirstAndUndoneInReverse(t *testing.T) {
 	require.Equal(t, []string{
 		"load daemon v", "attach daemon", "load instrument ", "attach instrument",
 		"tick daemon", "tick instrument",
-		"detach instrument", "detach daemon", "flush daemon", "flush instrument",
+		"detach daemon", "flush daemon", "flush instrument", "detach instrument",
 		"close instrument", "close daemon",
 	}, d.lines)
 	require.Equal(t, 1, sink.LogRecordCount(), "what Flush emits is delivered")

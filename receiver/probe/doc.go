@@ -23,6 +23,6 @@
 // by one goroutine of the manager; one without by the goroutine of the first
 // probe that it depends on. All optional methods of a probe are called on that
 // goroutine, so a probe needs no lock for its own state. Load and Close are
-// called while that goroutine does not run; Attach, and the closer that it gave
-// back, may be called while it does.
+// called while that goroutine does not run. Attach, and the closer that it gave
+// back, may be called while it does, if the probe brings an object.
 package probe
