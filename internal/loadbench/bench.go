@@ -24,9 +24,9 @@ type kind struct {
 
 // sample is one slice.
 type sample struct {
-	rate    float64 // requests per second
-	server  float64 // CPU of nginx per request, µs
-	own     float64 // CPU of this process per million requests, s
+	rate   float64 // requests per second
+	server float64 // CPU of nginx per request, µs
+	own    float64 // CPU of this process per million requests, s
 }
 
 func bench(ctx context.Context, o options) error {

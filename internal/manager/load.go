@@ -128,8 +128,7 @@ func reduce(spec *ebpf.CollectionSpec, programs []string) error {
 // explain turns a refusal of the kernel into one line. The whole log of the
 // verifier stays behind %+v.
 func explain(err error) error {
-	var verifier *ebpf.VerifierError
-	if errors.As(err, &verifier) {
+	if verifier, ok := errors.AsType[*ebpf.VerifierError](err); ok {
 		return &refusedError{err: err, line: lastLine(verifier)}
 	}
 	return err
@@ -155,8 +154,8 @@ func (e *refusedError) Format(s fmt.State, verb rune) {
 
 // lastLine finds the verifier's reason, which stands before its statistics.
 func lastLine(v *ebpf.VerifierError) string {
-	for i := len(v.Log) - 1; i >= 0; i-- {
-		line := strings.TrimSpace(v.Log[i])
+	for _, line := range slices.Backward(v.Log) {
+		line = strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "processed ") {
 			return line
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,6 +107,7 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 	if m.kernel, err = kernel.Running(ctx); err != nil {
 		return fmt.Errorf("the kernel cannot be examined: %w", err)
 	}
+	m.liftMemlock()
 	if m.sender, err = emit.NewSender(emit.SenderSettings{
 		Receiver: m.set.Receiver,
 		Traces:   m.set.Traces,
@@ -195,9 +197,9 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.sender.Interrupt(ctx)
 	errs := []error{m.detach((*unit).bringsObject)}
 	// Those that depend on others end first: they hand on what is in their rings.
-	for i := len(m.loops) - 1; i >= 0; i-- {
-		m.loops[i].halt(ctx)
-		<-m.loops[i].done
+	for _, l := range slices.Backward(m.loops) {
+		l.halt(ctx)
+		<-l.done
 	}
 	// The others hear of nothing more now: what was in the rings has reached them.
 	errs = append(errs, m.detach(all), m.sender.Shutdown(ctx))
@@ -245,13 +247,12 @@ func all(*unit) bool { return true }
 // detach closes the attachments of the units that which chooses, last first.
 func (m *Manager) detach(which func(*unit) bool) error {
 	var errs []error
-	for i := len(m.order) - 1; i >= 0; i-- {
-		u := m.order[i]
+	for _, u := range slices.Backward(m.order) {
 		if !which(u) {
 			continue
 		}
-		for j := len(u.attached) - 1; j >= 0; j-- {
-			if err := u.attached[j].Close(); err != nil {
+		for _, a := range slices.Backward(u.attached) {
+			if err := a.Close(); err != nil {
 				errs = append(errs, fmt.Errorf("detach %s: %w", u.name, err))
 			}
 		}
@@ -266,11 +267,11 @@ func (m *Manager) unload() error {
 	if m.telemetry != nil {
 		m.telemetry.Shutdown()
 	}
-	for i := len(m.loops) - 1; i >= 0; i-- {
-		errs = append(errs, m.loops[i].close())
+	for _, l := range slices.Backward(m.loops) {
+		errs = append(errs, l.close())
 	}
-	for i := len(m.order) - 1; i >= 0; i-- {
-		if u := m.order[i]; u.runs() {
+	for _, u := range slices.Backward(m.order) {
+		if u.runs() {
 			if err := u.probe.Close(); err != nil {
 				errs = append(errs, fmt.Errorf("unload %s: %w", u.name, err))
 			}

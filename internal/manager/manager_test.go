@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.uber.org/goleak"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -256,4 +258,12 @@ func TestReduceKeepsWhatTheVariantUses(t *testing.T) {
 	require.NotContains(t, spec.Maps, "m")
 	require.Contains(t, spec.Maps, ".rodata")
 	require.ErrorContains(t, reduce(spec, []string{"a", "c"}), "lacks")
+}
+
+func TestMemlockIsLiftedOnlyWhereItCounts(t *testing.T) {
+	k, err := kernel.Running(t.Context())
+	require.NoError(t, err)
+	helpers, err := k.Enum("bpf_func_id")
+	require.NoError(t, err)
+	require.Equal(t, !slices.Contains(slices.Collect(maps.Values(helpers)), "BPF_FUNC_ktime_get_coarse_ns"), countsMemlock(k))
 }

@@ -38,7 +38,7 @@ func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
 // the number of records, and os.ErrClosed after Close.
 func (r *Reader) Drain(deadline time.Time, max int) (int, error) {
 	r.r.SetDeadline(deadline)
-	for n := 0; n < max; n++ {
+	for n := range max {
 		if err := r.r.ReadInto(&r.rec); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrFlushed) {
 				return n, nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cilium/ebpf/link"
 
@@ -66,8 +67,8 @@ type attachment []io.Closer
 // Close detaches in reverse order.
 func (a attachment) Close() error {
 	var errs []error
-	for i := len(a) - 1; i >= 0; i-- {
-		errs = append(errs, a[i].Close())
+	for _, c := range slices.Backward(a) {
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -96,8 +96,8 @@ func requestVerdict(b []byte, strict bool) Verdict {
 		return No
 	}
 	known := knownMethod(b[:sp])
-	if lf := bytes.IndexByte(b, '\n'); lf >= 0 {
-		if _, ok := parseRequestLine(trimCR(b[:lf])); !ok {
+	if line, _, whole := bytes.Cut(b, []byte{'\n'}); whole {
+		if _, ok := parseRequestLine(trimCR(line)); !ok {
 			return No
 		}
 		return Yes
