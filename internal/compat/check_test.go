@@ -100,6 +100,7 @@ func TestCheckStored(t *testing.T) {
 		{"drift", "many", map[string]string{v510: "attach type BPF_TRACE_KPROBE_MULTI: not in this kernel", v61: "kprobe.multi: not compiled in (CONFIG_FPROBE)", v612: fine}},
 		{"drift", "user", map[string]string{v510: fine, newest: fine}},
 		{"kfuncs", "not_a_kfunc", map[string]string{
+			v510:   "kfunc tcp_set_keepalive: a function of the kernel, but not one that programs may call",
 			newest: "kfunc tcp_set_keepalive: a function of the kernel, but not one that programs may call",
 		}},
 		{"guards", "unguarded_enum", map[string]string{v612: "enum value bpf_cmd.BPF_NO_SUCH_COMMAND: not in this kernel"}},

@@ -34,8 +34,16 @@ func (c *checker) kfuncOf(ext external, fn *btf.Func, called bool) Verdict {
 		return unsupported(fmt.Sprintf("kfunc %s: signature differs: the program was compiled for %s, the kernel has %s",
 			ext.name, prototype(ext.fn), prototype(fn)))
 	}
-	if !slices.Contains(fn.Tags, "bpf_kfunc") && c.tagsKfuncs() {
-		return unsupported(fmt.Sprintf("kfunc %s: a function of the kernel, but not one that programs may call", ext.name))
+	if !slices.Contains(fn.Tags, "bpf_kfunc") {
+		no := fmt.Sprintf("kfunc %s: a function of the kernel, but not one that programs may call", ext.name)
+		switch {
+		// Before 5.18 only TCP congestion control had kfuncs.
+		case c.tagsKfuncs(), !c.has("register_btf_kfunc_id_set"):
+			return unsupported(no)
+		// These types do not tell; nearly all kfuncs have the prefix.
+		case !strings.HasPrefix(ext.name, "bpf_"):
+			return inconclusive(fmt.Sprintf("kfunc %s: a function of the kernel, but perhaps not one that programs may call", ext.name))
+		}
 	}
 	if called {
 		c.warnDeprecated(ext.name, fn)

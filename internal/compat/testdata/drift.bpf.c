@@ -70,7 +70,8 @@ int unlink_fentry(__u64 *ctx)
 {
 	struct filename *name = (void *)ctx[1];
 
-	seen += (__u64)name;
+	if (name)
+		seen++;
 	return 0;
 }
 

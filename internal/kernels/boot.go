@@ -1,0 +1,236 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kernels
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/mikelolasagasti/xz"
+)
+
+// Guest is a kernel to boot and what to run in it.
+type Guest struct {
+	// Dir is the kernel's folder, as fetch.sh makes it.
+	Dir string
+	// Arch is the Go word for its architecture: amd64 or arm64.
+	Arch string
+	// Append is added to the kernel's command line.
+	Append string
+	// Init is the path of the static binary of the package guest.
+	Init string
+	// Binaries are the static test binaries, in the order of their runs.
+	Binaries []Binary
+}
+
+// Binary is a test binary with the files that it reads.
+type Binary struct {
+	Name string
+	// Path is the binary's on the host.
+	Path string
+	// Package is the package's folder on the host, relative to Root: the binary
+	// runs at the same place in the guest, with the folder's testdata.
+	Root, Package string
+	Args          []string
+}
+
+// Result is how a run ended.
+type Result struct {
+	Name   string
+	Exit   int
+	Output []string
+}
+
+// ErrNoEnd says that a guest ended, or was ended, before it had run all.
+var ErrNoEnd = errors.New("the guest did not finish")
+
+// Boot boots the kernel and runs the binaries, one after the other. console, if
+// not nil, gets all that the guest prints.
+//
+// Returns the results of those that ended, and an error wrapping [ErrNoEnd] if
+// others did not.
+func Boot(ctx context.Context, g Guest, console io.Writer) ([]Result, error) {
+	initrd, err := g.initramfs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "kernels")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "initrd")
+	if err := os.WriteFile(path, initrd, 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", g.arguments(path)...)
+	if g.Arch == "arm64" {
+		cmd = exec.CommandContext(ctx, "qemu-system-aarch64", g.arguments(path)...)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	var failure bytes.Buffer
+	cmd.Stderr = &failure
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start QEMU: %w", err)
+	}
+	results, done := g.follow(out, console)
+	if err := cmd.Wait(); err != nil && !done {
+		return results, fmt.Errorf("%w: %w: %s", ErrNoEnd, err, strings.TrimSpace(failure.String()))
+	}
+	if !done {
+		return results, ErrNoEnd
+	}
+	return results, nil
+}
+
+// arguments are QEMU's. One processor is faster than two without KVM. Without
+// cx16, the kernel's allocator does not use cmpxchg16b, whose emulation in QEMU
+// 7.2 now and then leaves wrong flags behind and so a guest that crashes.
+func (g *Guest) arguments(initrd string) []string {
+	console := "ttyS0"
+	args := []string{"-cpu", "max,cx16=off"}
+	if g.Arch == "arm64" {
+		console = "ttyAMA0"
+		args = []string{"-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"}
+	}
+	return append(args, "-accel", "tcg", "-smp", "1", "-m", "1024", "-display", "none", "-monitor", "none",
+		"-serial", "stdio", "-no-reboot", "-nodefaults", "-kernel", filepath.Join(g.Dir, "vmlinuz"), "-initrd", initrd,
+		"-append", strings.TrimSpace("console="+console+" panic=-1 quiet loglevel=3 mitigations=off nokaslr "+g.Append))
+}
+
+// follow reads the console to its end.
+func (g *Guest) follow(out io.Reader, console io.Writer) (results []Result, done bool) {
+	for _, b := range g.Binaries {
+		results = append(results, Result{Name: b.Name, Exit: -1})
+	}
+	ended := 0
+	s := bufio.NewScanner(out)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		line := strings.TrimRight(s.Text(), "\r")
+		if console != nil {
+			fmt.Fprintln(console, line)
+		}
+		// What the kernel prints may stand before a line of the guest's.
+		if i := strings.Index(line, LineOutput); i >= 0 {
+			number, text, _ := strings.Cut(line[i+len(LineOutput):], " ")
+			if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < len(results) {
+				results[n].Output = append(results[n].Output, text)
+			}
+		} else if i := strings.Index(line, LineExit); i >= 0 {
+			var n, code int
+			if _, err := fmt.Sscan(line[i+len(LineExit):], &n, &code); err == nil && n >= 0 && n < len(results) {
+				results[n].Exit = code
+				ended++
+			}
+		} else if strings.Contains(line, LineDone) {
+			done = ended == len(results)
+		}
+	}
+	return results, done
+}
+
+// initramfs packs what the guest has.
+func (g *Guest) initramfs() ([]byte, error) {
+	var a archive
+	for _, dir := range []string{"dev", "proc", "sys", "tmp", "bin"} {
+		a.dir(dir)
+	}
+	init, err := os.ReadFile(g.Init)
+	if err != nil {
+		return nil, err
+	}
+	a.file("init", 0o755, init)
+	job := Job{}
+	if job.Modules, err = g.modules(&a); err != nil {
+		return nil, err
+	}
+	for i, b := range g.Binaries {
+		run := Run{Name: b.Name, Path: fmt.Sprintf("/bin/test%d", i), Dir: "/repo/" + b.Package, Args: b.Args}
+		data, err := os.ReadFile(b.Path)
+		if err != nil {
+			return nil, err
+		}
+		a.file(run.Path, 0o755, data)
+		a.dir(run.Dir)
+		if err := addTree(&a, b.Root, filepath.Join(b.Package, "testdata")); err != nil {
+			return nil, err
+		}
+		job.Runs = append(job.Runs, run)
+	}
+	data, err := json.Marshal(job)
+	if err != nil {
+		return nil, err
+	}
+	a.file("job.json", 0o644, data)
+	return a.bytes(), nil
+}
+
+// modules packs the kernel's modules, decompressed: finit_module takes no
+// compressed ones on old kernels.
+func (g *Guest) modules(a *archive) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(g.Dir, "modules", "*.ko*"))
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Base(file)
+		if plain, ok := strings.CutSuffix(name, ".xz"); ok {
+			name = plain
+			r, err := xz.NewReader(bytes.NewReader(data), 0)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			if data, err = io.ReadAll(r); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+		}
+		path := "/modules/" + name
+		a.file(path, 0o644, data)
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// addTree packs a folder of the repository, if there is one.
+func addTree(a *archive, root, folder string) error {
+	err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		a.file("/repo/"+filepath.ToSlash(relative), 0o644, data)
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

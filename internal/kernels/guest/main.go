@@ -1,0 +1,147 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Command guest is the init of a kernel that was booted to run tests: it mounts
+// what they need, runs them and switches the machine off. It imports nothing
+// that looks at the kernel before the mounts are there.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels"
+)
+
+func main() {
+	if err := work(); err != nil {
+		fmt.Println("guest:", err)
+	}
+	fmt.Println(kernels.LineDone)
+	unix.Sync()
+	// QEMU runs with -no-reboot: this ends it.
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
+		fmt.Println("guest: reboot:", err)
+	}
+}
+
+func work() error {
+	if err := mounts(); err != nil {
+		return err
+	}
+	data, err := os.ReadFile("/job.json")
+	if err != nil {
+		return err
+	}
+	var job kernels.Job
+	if err := json.Unmarshal(data, &job); err != nil {
+		return fmt.Errorf("job: %w", err)
+	}
+	for _, path := range job.Modules {
+		if err := insert(path); err != nil {
+			fmt.Printf("guest: module %s: %v\n", filepath.Base(path), err)
+		}
+	}
+	if err := loopbackUp(); err != nil {
+		fmt.Println("guest: loopback:", err)
+	}
+	for i, run := range job.Runs {
+		fmt.Printf("%s%d %d\n", kernels.LineExit, i, execute(i, run))
+	}
+	return nil
+}
+
+// mounts makes the tree that a system has. What a kernel does not know, or its
+// lockdown refuses, is left out: that is what the tests are for.
+func mounts() error {
+	for _, m := range []struct {
+		fstype, path string
+		must         bool
+	}{
+		{"proc", "/proc", true},
+		{"sysfs", "/sys", true},
+		{"devtmpfs", "/dev", true},
+		{"tmpfs", "/tmp", true},
+		{"tracefs", "/sys/kernel/tracing", false},
+		{"debugfs", "/sys/kernel/debug", false},
+		{"securityfs", "/sys/kernel/security", false},
+		{"bpf", "/sys/fs/bpf", false},
+		{"cgroup2", "/sys/fs/cgroup", false},
+	} {
+		if err := os.MkdirAll(m.path, 0o755); err != nil && m.must {
+			return err
+		}
+		if err := unix.Mount(m.fstype, m.path, m.fstype, 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
+			if m.must {
+				return fmt.Errorf("mount %s: %w", m.fstype, err)
+			}
+			fmt.Printf("guest: mount %s: %v\n", m.fstype, err)
+		}
+	}
+	return nil
+}
+
+func insert(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.FinitModule(int(f.Fd()), "", 0)
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+}
+
+// execute runs a test binary and gives its exit code, or -1 if it did not run.
+func execute(n int, run kernels.Run) int {
+	cmd := exec.Command(run.Path, run.Args...)
+	cmd.Dir = run.Dir
+	cmd.Env = []string{"HOME=/tmp", "TMPDIR=/tmp", "PATH=/bin"}
+	r, w, err := os.Pipe()
+	if err != nil {
+		fmt.Println("guest:", err)
+		return -1
+	}
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		fmt.Println("guest:", err)
+		return -1
+	}
+	w.Close()
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		fmt.Printf("%s%d %s\n", kernels.LineOutput, n, s.Text())
+	}
+	var exit *exec.ExitError
+	switch err := cmd.Wait(); {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	default:
+		fmt.Println("guest:", err)
+		return -1
+	}
+}

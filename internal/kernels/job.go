@@ -1,0 +1,29 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kernels
+
+// Job is what a guest is told to do. It is written to /job.json in JSON.
+type Job struct {
+	// Modules are files to load into the kernel, in order.
+	Modules []string `json:"modules"`
+	Runs    []Run    `json:"runs"`
+}
+
+// Run is one test binary.
+type Run struct {
+	Name string   `json:"name"`
+	Path string   `json:"path"`
+	Dir  string   `json:"dir"`
+	Args []string `json:"args"`
+}
+
+// The lines that the guest writes on the console, besides what tests print.
+const (
+	// LineOutput begins a line that a run printed: its number and the line follow.
+	LineOutput = "@out "
+	// LineExit begins a line with a run's number and its exit code.
+	LineExit = "@exit "
+	// LineDone is the last one.
+	LineDone = "@done"
+)
