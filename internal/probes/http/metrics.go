@@ -30,8 +30,11 @@ type seriesKey struct {
 
 // series is one attribute set of one process: a point of each metric.
 type series struct {
-	key             seriesKey
-	start           uint64
+	key   seriesKey
+	start uint64
+	// begun is start on the wall clock as it was first exported. It must not
+	// follow the clock: another start is a series that began anew.
+	begun           pcommon.Timestamp
 	duration        *histogram
 	request, answer *histogram // body sizes, nil when not wanted
 }
@@ -190,7 +193,10 @@ func (a *aggregation) collect(emit probe.Emitter, clock probe.Clock, now pcommon
 						out.SetUnit(inst.unit)
 						out.SetDescription(inst.description)
 					}
-					a.attributes(h.writeTo(out, clock.Timestamp(s.start), now, clock.Timestamp), &s.key)
+					if s.begun == 0 {
+						s.begun = clock.Timestamp(s.start)
+					}
+					a.attributes(h.writeTo(out, s.begun, now, clock.Timestamp), &s.key)
 				}
 			}
 		}

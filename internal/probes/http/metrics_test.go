@@ -215,3 +215,25 @@ func TestExponentialBuckets(t *testing.T) {
 	assert.Equal(t, -1, e.index(1), "upper bounds are inclusive")
 	assert.Equal(t, 6, e.scale, "the largest at which 0 to 2 powers of two fit in 160 buckets")
 }
+
+// shifted is a wall clock that was set.
+type shifted struct {
+	fakeClock
+	by time.Duration
+}
+
+func (c shifted) Timestamp(boot uint64) pcommon.Timestamp {
+	return c.fakeClock.Timestamp(boot) + pcommon.Timestamp(c.by)
+}
+
+// A start time that moves is a new series to whoever receives it.
+func TestStartTimeStaysWhenTheClockIsSet(t *testing.T) {
+	b := newBench(t, nil)
+	server := b.conn(b.process("s"), stream.Server, "10.0.0.1:80", "10.0.0.2:999")
+	server.exchange(1000, 1005, 1, 1, stream.Ref{}, get, ok)
+	for _, by := range []time.Duration{0, 1, time.Hour} {
+		b.p.clock = shifted{by: by}
+		p := b.collect(epoch.Add(time.Minute))["s/http.server.request.duration"].Histogram().DataPoints().At(0)
+		assert.Equal(t, fakeClock{}.Timestamp(1000e6), p.StartTimestamp(), "clock set by %s", by)
+	}
+}
