@@ -495,6 +495,7 @@ int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct seg *s;
 	__u32 version, next, end;
 	__u64 now, last;
+	bool known;
 	int d;
 
 	if (!sk || !c)
@@ -511,13 +512,15 @@ int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	barrier_var(end);
 	now = bpf_ktime_get_boot_ns();
 	if (d == TX) {
+		known = c->known[TX];
 		next = c->next[TX];
 		last = c->last_ts[TX];
 	} else {
+		known = c->known[RX];
 		next = c->next[RX];
 		last = c->last_ts[RX];
 	}
-	if ((__s32)(end - next) <= 0 || end == c->swept || now - last < idle_ns)
+	if (!known || (__s32)(end - next) <= 0 || end == c->swept || now - last < idle_ns)
 		return 0;
 	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
 	if (!r)
