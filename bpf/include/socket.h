@@ -10,7 +10,15 @@
 
 enum dir { RX, TX };
 enum role { ROLE_UNKNOWN, ROLE_SERVER, ROLE_CLIENT };
-enum proto { PROTO_UNKNOWN, PROTO_HTTP1 };
+enum proto {
+	PROTO_UNKNOWN,
+	PROTO_HTTP1,
+	PROTO_HTTP2,
+	PROTO_POSTGRESQL,
+	PROTO_MYSQL,
+	PROTO_REDIS,
+	PROTO_MEMCACHED,
+};
 
 /* Flags of a record. */
 enum {
@@ -126,41 +134,6 @@ static __always_inline __u64 wakeup_flags(void)
 	if (bpf_ringbuf_query(&socket_events, BPF_RB_AVAIL_DATA) >= wakeup_bytes)
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
-}
-
-#define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
-
-enum message { MSG_NONE, MSG_REQUEST, MSG_RESPONSE };
-
-/* Recognizes HTTP/1 by the first four bytes of a message (RFC 9110 section 9,
- * RFC 4918, RFC 3253, RFC 5323 and methods that caches and clients use). */
-static __always_inline enum message recognize(__u32 four)
-{
-	switch (four) {
-	case FOUR('H', 'T', 'T', 'P'):
-		return MSG_RESPONSE;
-	case FOUR('G', 'E', 'T', ' '):
-	case FOUR('P', 'O', 'S', 'T'):
-	case FOUR('P', 'U', 'T', ' '):
-	case FOUR('H', 'E', 'A', 'D'):
-	case FOUR('D', 'E', 'L', 'E'):
-	case FOUR('O', 'P', 'T', 'I'):
-	case FOUR('P', 'A', 'T', 'C'):
-	case FOUR('C', 'O', 'N', 'N'):
-	case FOUR('T', 'R', 'A', 'C'):
-	case FOUR('Q', 'U', 'E', 'R'):
-	case FOUR('P', 'U', 'R', 'G'):
-	case FOUR('P', 'R', 'O', 'P'):
-	case FOUR('M', 'K', 'C', 'O'):
-	case FOUR('C', 'O', 'P', 'Y'):
-	case FOUR('M', 'O', 'V', 'E'):
-	case FOUR('L', 'O', 'C', 'K'):
-	case FOUR('U', 'N', 'L', 'O'):
-	case FOUR('R', 'E', 'P', 'O'):
-	case FOUR('S', 'E', 'A', 'R'):
-		return MSG_REQUEST;
-	}
-	return MSG_NONE;
 }
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef __EBPFRECEIVER_SOCKET_CONN_H
 #define __EBPFRECEIVER_SOCKET_CONN_H
 
+#include "recognize.h"
 #include "socket.h"
 
 enum { S_TRACKED, S_OPTED_OUT };

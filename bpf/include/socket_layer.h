@@ -84,6 +84,7 @@ static __always_inline __u32 copy_bytes(int d, __u8 *dst, __u32 n, const struct 
 {
 	struct bpf_dynptr skb;
 
+	barrier_var(n); /* so that the very value which is used is compared */
 	if (n > CAPTURE_MAX)
 		n = CAPTURE_MAX;
 	if (d == TX)
@@ -246,6 +247,7 @@ static __always_inline bool store_request(struct conn *c, int d, struct scratch 
 	struct bpf_dynptr to;
 	__u32 copied;
 
+	barrier_var(len);
 	if (s->len || len > STORED_MAX)
 		return false;
 	if (d == RX) {
@@ -282,8 +284,8 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	struct scratch *sc;
 	enum message m;
 	bool is_request;
-	__u32 which = d, four = 0, n, skip;
-	__u8 starts, turn;
+	__u32 which = d, n, skip;
+	__u8 *look, starts, turn;
 
 	if (!c->known[d]) {
 		c->known[d] = 1;
@@ -305,13 +307,13 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	sc = bpf_map_lookup_elem(&socket_scratch, &which);
 	if (!sc)
 		return;
-	if (len >= 4 && copy_bytes(d, sc->data, 4, src) == 4)
-		four = *(__u32 *)sc->data;
-	m = recognize(four);
-
+	look = sc->data;
+	__builtin_memset(look, 0, LOOK);
+	n = copy_bytes(d, look, len < LOOK ? len : LOOK, src);
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
 	if (c->role == ROLE_UNKNOWN) {
+		m = n < 4 ? MSG_NONE : recognize(look, len, &c->proto);
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
@@ -322,10 +324,9 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
-		c->proto = PROTO_HTTP1;
 	}
 	is_request = (c->role == ROLE_SERVER) == (d == RX);
-	starts = m == (is_request ? MSG_REQUEST : MSG_RESPONSE);
+	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
 	if (starts) {
@@ -335,18 +336,20 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			c->budget[d] = c->turn_bytes > 1024 ? CAPTURE_MAX : max_response;
 	}
 	n = len < c->budget[d] ? len : c->budget[d];
+	if (is_request && is_secret(look, c->proto))
+		return;
 	if (!n) {
 		c->last_len[d] = copy_last(d, c->last[d], sc->data, len, src);
 		return;
 	}
 	c->budget[d] -= n;
-	if (c->role == ROLE_SERVER && starts) {
+	if (c->role == ROLE_SERVER && starts && c->proto != PROTO_HTTP2) {
 		if (is_request)
 			thread_open(c->id, seq);
 		else
 			thread_done(c->id);
 	}
-	if (is_request && starts && n == len && seq == c->next[d] &&
+	if (is_request && starts && n == len && c->proto != PROTO_HTTP2 && seq == c->next[d] &&
 	    store_request(c, d, sc, seq, len, src, now))
 		return;
 	/* A send that may not fit is reported as far as it was copied; the rest

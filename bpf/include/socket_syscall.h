@@ -204,6 +204,20 @@ static __always_inline __u32 copy_buffers(__u8 *dst, __u32 n, const struct buffe
 	return done;
 }
 
+/* Copies up to LOOK bytes of the first buffer. */
+static __always_inline __u32 copy_look(__u8 *dst, __u32 len, const struct buffers *b)
+{
+	struct user_iovec v = {.iov_base = b->base, .iov_len = len};
+
+	if (!b->base && bpf_probe_read_user(&v, sizeof(v), (void *)b->iov))
+		return 0;
+	if (v.iov_len < len)
+		len = v.iov_len;
+	if (len > LOOK)
+		len = LOOK;
+	return bpf_probe_read_user(dst, len, (void *)v.iov_base) ? 0 : len;
+}
+
 static __always_inline void add_fd_rest(struct rec *r, struct fd_conn *c, int d)
 {
 	__u64 len = c->pos[d] - c->reported[d];
@@ -271,21 +285,24 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	struct fd_scratch *sc;
 	struct seg *s;
 	struct rec *r;
-	enum message m = MSG_NONE;
-	__u32 zero = 0, n, cap = 0;
-	__u8 starts, turn;
+	enum message m;
+	__u32 zero = 0, n = 0, cap = 0;
+	__u8 *look, starts, turn;
 	bool is_request, server;
 
 	sc = bpf_map_lookup_elem(&socket_fd_scratch, &zero);
 	if (!sc)
 		return;
-	if (len >= 4 && b && copy_buffers(sc->data, 4, b) == 4)
-		m = recognize(*(__u32 *)sc->data);
+	look = sc->data;
+	__builtin_memset(look, 0, LOOK);
+	if (b)
+		n = copy_look(look, len, b);
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
 	c->last_ts[d] = now;
 	c->next_seq[d] = seq + len;
 	if (c->role == ROLE_UNKNOWN) {
+		m = n < 4 ? MSG_NONE : recognize(look, len, &c->proto);
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
@@ -294,11 +311,10 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
-		c->proto = PROTO_HTTP1;
 	}
 	server = c->role == ROLE_SERVER;
 	is_request = server == (d == RX);
-	starts = m == (is_request ? MSG_REQUEST : MSG_RESPONSE);
+	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
 	if (starts) {
@@ -308,14 +324,14 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 			c->budget[d] = c->turn_bytes > 1024 ? CAPTURE_MAX : max_response;
 	}
 	n = len < c->budget[d] ? len : c->budget[d];
-	if (!b)
+	if (!b || (is_request && is_secret(look, c->proto)))
 		n = 0;
 	if (!n) {
 		c->pos[d] += len;
 		return;
 	}
 	c->budget[d] -= n;
-	if (server && starts) {
+	if (server && starts && c->proto != PROTO_HTTP2) {
 		if (is_request) {
 			tid_open(c->id, seq);
 		} else {

@@ -38,6 +38,11 @@ type Proto uint8
 const (
 	ProtoUnknown Proto = iota
 	ProtoHTTP1
+	ProtoHTTP2
+	ProtoPostgreSQL
+	ProtoMySQL
+	ProtoRedis
+	ProtoMemcached
 	numProtos = iota
 )
 
@@ -129,5 +134,6 @@ type Protocol interface {
 
 // Source is what the socket Daemon offers to Instruments.
 type Source interface {
-	Register(p Protocol)
+	// Register adds a protocol. Until then connections that speak it cost next to nothing.
+	Register(p Protocol) error
 }

@@ -47,7 +47,10 @@ type source struct {
 	registered []stream.Protocol
 }
 
-func (s *source) Register(p stream.Protocol) { s.registered = append(s.registered, p) }
+func (s *source) Register(p stream.Protocol) error {
+	s.registered = append(s.registered, p)
+	return nil
+}
 
 // bench is an instrument with pipelines that end in sinks.
 type bench struct {

@@ -126,8 +126,7 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if !ok {
 		return errors.New("http needs the probe socket, which is not loaded")
 	}
-	s.Register(p)
-	return nil
+	return s.Register(p)
 }
 
 // Attach has nothing to do: the Daemon attaches.

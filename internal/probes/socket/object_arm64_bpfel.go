@@ -172,6 +172,7 @@ const (
 	objectVarMaxRequest      = "max_request"
 	objectVarMaxResponse     = "max_response"
 	objectVarWakeupBytes     = "wakeup_bytes"
+	objectVarWantedProtocols = "wanted_protocols"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -247,11 +248,12 @@ type objectMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
-	IdleNs      *ebpf.VariableSpec `ebpf:"idle_ns"`
-	MaxMisses   *ebpf.VariableSpec `ebpf:"max_misses"`
-	MaxRequest  *ebpf.VariableSpec `ebpf:"max_request"`
-	MaxResponse *ebpf.VariableSpec `ebpf:"max_response"`
-	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	IdleNs          *ebpf.VariableSpec `ebpf:"idle_ns"`
+	MaxMisses       *ebpf.VariableSpec `ebpf:"max_misses"`
+	MaxRequest      *ebpf.VariableSpec `ebpf:"max_request"`
+	MaxResponse     *ebpf.VariableSpec `ebpf:"max_response"`
+	WakeupBytes     *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	WantedProtocols *ebpf.VariableSpec `ebpf:"wanted_protocols"`
 }
 
 // objectObjects contains all objects after they have been loaded into the kernel.
@@ -309,11 +311,12 @@ func (m *objectMaps) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
-	IdleNs      *ebpf.Variable `ebpf:"idle_ns"`
-	MaxMisses   *ebpf.Variable `ebpf:"max_misses"`
-	MaxRequest  *ebpf.Variable `ebpf:"max_request"`
-	MaxResponse *ebpf.Variable `ebpf:"max_response"`
-	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
+	IdleNs          *ebpf.Variable `ebpf:"idle_ns"`
+	MaxMisses       *ebpf.Variable `ebpf:"max_misses"`
+	MaxRequest      *ebpf.Variable `ebpf:"max_request"`
+	MaxResponse     *ebpf.Variable `ebpf:"max_response"`
+	WakeupBytes     *ebpf.Variable `ebpf:"wakeup_bytes"`
+	WantedProtocols *ebpf.Variable `ebpf:"wanted_protocols"`
 }
 
 // objectPrograms contains all programs after they have been loaded into the kernel.

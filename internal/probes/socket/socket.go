@@ -45,6 +45,7 @@ type daemon struct {
 	table *stream.Table
 
 	coll     *ebpf.Collection
+	wanted   uint32 // a bit for each registered stream.Proto
 	how      attachPlan
 	counters *ebpf.Map
 	sweep    atomic.Pointer[link.Iter] // nil while detached; Attach may run beside the loop
@@ -69,8 +70,18 @@ var (
 	_ stream.Source    = (*daemon)(nil)
 )
 
-// Register implements stream.Source.
-func (d *daemon) Register(p stream.Protocol) { d.table.Register(p) }
+// Register implements stream.Source. From now on the kernel looks for the protocol.
+func (d *daemon) Register(p stream.Protocol) error {
+	d.table.Register(p)
+	d.wanted |= 1 << p.Proto()
+	if d.coll == nil {
+		return nil // without a kernel, in tests
+	}
+	if err := d.coll.Variables["wanted_protocols"].Set(d.wanted); err != nil {
+		return fmt.Errorf("the kernel cannot be told what to look for: %w", err)
+	}
+	return nil
+}
 
 // Load implements probe.Probe.
 func (d *daemon) Load(_ context.Context, l *probe.Loading) error {

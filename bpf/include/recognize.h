@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* What protocol a connection speaks, from the first bytes of a segment in
+ * either direction. User space looks again and more closely; here it is only
+ * decided which connections are worth copying from. */
+#ifndef __EBPFRECEIVER_RECOGNIZE_H
+#define __EBPFRECEIVER_RECOGNIZE_H
+
+#include "socket.h"
+
+/* Bytes of a segment that are looked at. */
+#define LOOK 16
+
+/* The protocols that somebody dissects, a bit for each enum proto. Set by user
+ * space while the programs run. */
+__u32 wanted_protocols = 0;
+
+#define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
+
+enum message { MSG_NONE, MSG_REQUEST, MSG_RESPONSE };
+
+/* HTTP/1 by the first four bytes of a message (RFC 9110 section 9, RFC 4918,
+ * RFC 3253, RFC 5323 and methods that caches and clients use). */
+static __always_inline enum message http1_message(__u32 four)
+{
+	switch (four) {
+	case FOUR('H', 'T', 'T', 'P'):
+		return MSG_RESPONSE;
+	case FOUR('G', 'E', 'T', ' '):
+	case FOUR('P', 'O', 'S', 'T'):
+	case FOUR('P', 'U', 'T', ' '):
+	case FOUR('H', 'E', 'A', 'D'):
+	case FOUR('D', 'E', 'L', 'E'):
+	case FOUR('O', 'P', 'T', 'I'):
+	case FOUR('P', 'A', 'T', 'C'):
+	case FOUR('C', 'O', 'N', 'N'):
+	case FOUR('T', 'R', 'A', 'C'):
+	case FOUR('Q', 'U', 'E', 'R'):
+	case FOUR('P', 'U', 'R', 'G'):
+	case FOUR('P', 'R', 'O', 'P'):
+	case FOUR('M', 'K', 'C', 'O'):
+	case FOUR('C', 'O', 'P', 'Y'):
+	case FOUR('M', 'O', 'V', 'E'):
+	case FOUR('L', 'O', 'C', 'K'):
+	case FOUR('U', 'N', 'L', 'O'):
+	case FOUR('R', 'E', 'P', 'O'):
+	case FOUR('S', 'E', 'A', 'R'):
+		return MSG_REQUEST;
+	}
+	return MSG_NONE;
+}
+
+/* HTTP/2 by the client's preface, or by a HEADERS frame that begins with the
+ * method GET or POST or with a status of HPACK's static table (RFC 9113
+ * section 6.2, RFC 7541 appendix A). */
+static __always_inline enum message http2_message(const __u8 *b, __u32 len)
+{
+	__u32 frame = (__u32)b[0] << 16 | (__u32)b[1] << 8 | b[2];
+	__u32 at = 9;
+
+	if (FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ') && b[4] == '*')
+		return MSG_REQUEST;
+	if (len < LOOK || frame > 16384 || b[3] != 1 || b[4] & ~0x25 || b[5] & 0x80 || !(b[8] & 1))
+		return MSG_NONE;
+	if (b[4] & 0x20)
+		at = 14; /* priority */
+	if (b[at] == 0x82 || b[at] == 0x83)
+		return MSG_REQUEST;
+	if (b[at] >= 0x88 && b[at] <= 0x8e)
+		return MSG_RESPONSE;
+	return MSG_NONE;
+}
+
+/* PostgreSQL by the startup packet or a request for encryption, or by a query
+ * that fills the segment ("Message Formats" of its documentation). */
+static __always_inline enum message postgresql_message(const __u8 *b, __u32 len)
+{
+	__u32 startup = (__u32)b[0] << 24 | (__u32)b[1] << 16 | (__u32)b[2] << 8 | b[3];
+	__u32 code = (__u32)b[4] << 24 | (__u32)b[5] << 16 | (__u32)b[6] << 8 | b[7];
+	__u32 message = (__u32)b[1] << 24 | (__u32)b[2] << 16 | (__u32)b[3] << 8 | b[4];
+
+	if (startup == len && (code == 80877103 || code == 80877104 || code >> 16 == 3))
+		return MSG_REQUEST;
+	if (message < 4 || message > 1 << 20)
+		return MSG_NONE;
+	switch (b[0]) {
+	case 'Q':
+		return message + 1 == len && len > 6 && b[5] >= 9 && b[5] < 127 ? MSG_REQUEST : MSG_NONE;
+	case 'P': /* Parse, Bind: others follow in the same segment */
+	case 'B':
+		return message + 1 < len && (b[5] == 0 || (b[5] >= 9 && b[5] < 127)) ? MSG_REQUEST : MSG_NONE;
+	}
+	return MSG_NONE;
+}
+
+/* MySQL by the server's greeting, or by a command that fills the segment
+ * ("MySQL Packets" of its documentation). */
+static __always_inline enum message mysql_message(const __u8 *b, __u32 len)
+{
+	__u32 packet = (__u32)b[2] << 16 | (__u32)b[1] << 8 | b[0];
+
+	if (packet + 4 != len || b[3] != 0 || !packet)
+		return MSG_NONE;
+	if (b[4] == 10 && len > 40 && b[5] >= '0' && b[5] <= '9')
+		return MSG_RESPONSE;
+	switch (b[4]) {
+	case 3:	   /* COM_QUERY */
+	case 0x16: /* COM_STMT_PREPARE */
+		return len > 6 && b[5] >= 9 && b[5] < 127 ? MSG_REQUEST : MSG_NONE;
+	case 0x17: /* COM_STMT_EXECUTE */
+		return len >= 14 ? MSG_REQUEST : MSG_NONE;
+	}
+	return MSG_NONE;
+}
+
+/* Redis by an array of bulk strings, which is how clients send commands. */
+static __always_inline enum message redis_message(const __u8 *b, __u32 len)
+{
+	if (len < 8 || b[0] != '*' || b[1] < '1' || b[1] > '9')
+		return MSG_NONE;
+	for (int i = 2; i < 6; i++) {
+		if (b[i] == '\r')
+			return b[i + 1] == '\n' && b[i + 2] == '$' ? MSG_REQUEST : MSG_NONE;
+		if (b[i] < '0' || b[i] > '9')
+			return MSG_NONE;
+	}
+	return MSG_NONE;
+}
+
+/* memcached by the commands of its text and meta protocols and by the magic of
+ * the binary one (doc/protocol.txt, doc/protocol-binary.xml). */
+static __always_inline enum message memcached_message(const __u8 *b, __u32 len)
+{
+	switch (FOUR(b[0], b[1], b[2], b[3])) {
+	case FOUR('g', 'e', 't', ' '):
+	case FOUR('g', 'e', 't', 's'):
+	case FOUR('g', 'a', 't', ' '):
+	case FOUR('g', 'a', 't', 's'):
+	case FOUR('s', 'e', 't', ' '):
+	case FOUR('a', 'd', 'd', ' '):
+	case FOUR('c', 'a', 's', ' '):
+	case FOUR('i', 'n', 'c', 'r'):
+	case FOUR('d', 'e', 'c', 'r'):
+	case FOUR('d', 'e', 'l', 'e'):
+	case FOUR('t', 'o', 'u', 'c'):
+	case FOUR('r', 'e', 'p', 'l'):
+	case FOUR('a', 'p', 'p', 'e'):
+	case FOUR('p', 'r', 'e', 'p'):
+		return MSG_REQUEST;
+	}
+	if (b[0] == 'm' && b[2] == ' ' && (b[1] == 'g' || b[1] == 's' || b[1] == 'd' || b[1] == 'a' || b[1] == 'n'))
+		return MSG_REQUEST;
+	/* opcode, key length, extras, data type, vbucket */
+	if (len >= 24 && b[0] == 0x80 && b[1] < 0x40 && b[5] == 0 && b[4] <= 20)
+		return MSG_REQUEST;
+	return MSG_NONE;
+}
+
+static __always_inline bool is_wanted(enum proto p)
+{
+	return wanted_protocols & 1U << p;
+}
+
+/* Recognizes any wanted protocol. b has LOOK bytes, zero after len. */
+static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *proto)
+{
+	enum message m = http1_message(FOUR(b[0], b[1], b[2], b[3]));
+
+	*proto = PROTO_HTTP1;
+	if (m)
+		return is_wanted(PROTO_HTTP1) ? m : MSG_NONE;
+	*proto = PROTO_HTTP2;
+	if (is_wanted(PROTO_HTTP2) && (m = http2_message(b, len)))
+		return m;
+	*proto = PROTO_REDIS;
+	if (is_wanted(PROTO_REDIS) && (m = redis_message(b, len)))
+		return m;
+	*proto = PROTO_POSTGRESQL;
+	if (is_wanted(PROTO_POSTGRESQL) && (m = postgresql_message(b, len)))
+		return m;
+	*proto = PROTO_MYSQL;
+	if (is_wanted(PROTO_MYSQL) && (m = mysql_message(b, len)))
+		return m;
+	*proto = PROTO_MEMCACHED;
+	if (is_wanted(PROTO_MEMCACHED) && (m = memcached_message(b, len)))
+		return m;
+	*proto = PROTO_UNKNOWN;
+	return MSG_NONE;
+}
+
+/* Tells what a segment is in a connection of a known protocol. */
+static __always_inline enum message classify(const __u8 *b, enum proto proto, bool is_request, bool turn)
+{
+	enum message m = is_request ? MSG_REQUEST : MSG_RESPONSE;
+
+	switch (proto) {
+	case PROTO_HTTP1:
+		return http1_message(FOUR(b[0], b[1], b[2], b[3])) == m ? m : MSG_NONE;
+	case PROTO_HTTP2: /* any segment may begin with frames of another stream */
+		return m;
+	default: /* messages have no mark of their own: what follows the other side's */
+		return turn ? m : MSG_NONE;
+	}
+}
+
+static __always_inline __u32 lower(__u32 four)
+{
+	return four | 0x20202020;
+}
+
+/* Tells that a request may carry a password or what stands for one. It is not
+ * copied, not even in part. */
+static __always_inline bool is_secret(const __u8 *b, enum proto proto)
+{
+	switch (proto) {
+	case PROTO_POSTGRESQL: /* PasswordMessage, SASLInitialResponse, SASLResponse, GSSResponse */
+		return b[0] == 'p';
+	case PROTO_MYSQL: /* an answer within the handshake, COM_CHANGE_USER */
+		return b[3] != 0 || b[4] == 0x11;
+	case PROTO_REDIS: /* "*2\r\n$4\r\nAUTH", "*5\r\n$5\r\nHELLO" */
+		if (b[0] != '*')
+			return lower(FOUR(b[0], b[1], b[2], b[3])) == FOUR('a', 'u', 't', 'h');
+		return lower(FOUR(b[8], b[9], b[10], b[11])) == FOUR('a', 'u', 't', 'h') ||
+		       lower(FOUR(b[8], b[9], b[10], b[11])) == FOUR('h', 'e', 'l', 'l');
+	case PROTO_MEMCACHED: /* SASL start and step */
+		return b[0] == 0x80 && (b[1] == 0x21 || b[1] == 0x22);
+	default:
+		return false;
+	}
+}
+
+#endif
