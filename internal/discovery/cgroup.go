@@ -4,6 +4,7 @@
 package discovery
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,51 @@ func cgroupPaths(text string) []string {
 		}
 	}
 	return paths
+}
+
+// mainCgroup picks the line of a /proc/PID/cgroup that says where the process
+// belongs: that of the unified hierarchy, unless the process is in its root
+// while version 1 knows better, as on hybrid hosts. Then systemd's own
+// hierarchy, which all its units have, or else the deepest path, since a
+// controller that nobody uses leaves a process in the root or half way.
+func mainCgroup(text string) string {
+	var best string
+	var bestRank int
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		hierarchy, rest, _ := strings.Cut(line, ":")
+		controllers, path, ok := strings.Cut(rest, ":")
+		if !ok {
+			continue
+		}
+		rank := cgroupDepth(path)
+		switch {
+		case rank == 0:
+			// The unified root is the answer when all are roots.
+			if hierarchy == "0" && bestRank == 0 {
+				best = line
+			}
+		case hierarchy == "0":
+			return line
+		case controllers == "name=systemd":
+			rank = math.MaxInt
+		}
+		if rank > bestRank || best == "" {
+			best, bestRank = line, rank
+		}
+	}
+	return best
+}
+
+// cgroupDepth is the number of folders in a path.
+func cgroupDepth(path string) int {
+	n := 0
+	for folder := range strings.SplitSeq(path, "/") {
+		if folder != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // containerSegment is one folder of a path that names a container: the ID

@@ -65,3 +65,26 @@ func TestContainerOf(t *testing.T) {
 func TestCgroupPaths(t *testing.T) {
 	assert.Equal(t, []string{"/u:x", "/a"}, cgroupPaths("2:cpu,cpuacct:/a\n1:name=systemd:/a\n0::/u:x\n"))
 }
+
+func TestMainCgroup(t *testing.T) {
+	for _, tt := range []struct{ name, cgroup, want string }{
+		{"nothing", "", ""},
+		{"malformed", "garbage\n0:\n", ""},
+		{"v2", "0::/user.slice/user-1000.slice/session-3.scope\n", "0::/user.slice/user-1000.slice/session-3.scope"},
+		{"v2 root", "0::/\n", "0::/"},
+		{"v2, with a colon", "0::/a:b\n", "0::/a:b"},
+		{"from another namespace", "0::/../x\n", "0::/../x"},
+		{"v2 beside unused v1", "2:cpu:/\n1:name=systemd:/a/b\n0::/a\n", "0::/a"},
+		{"hybrid", "9:memory:/a/b/c\n1:name=systemd:/a/b\n0::/\n", "1:name=systemd:/a/b"},
+		{"hybrid without systemd", "9:name=systemd:/\n8:pids:/\n4:memory:/api/x\n3:cpuset:/api\n0::/\n", "4:memory:/api/x"},
+		{"v1", "12:pids:/docker/x\n1:name=systemd:/docker/x\n", "1:name=systemd:/docker/x"},
+		{"v1, equally deep", "5:pids:/a/b\n4:memory:/a/c\n", "5:pids:/a/b"},
+		{"all roots", "2:cpu:/\n1:name=systemd:/\n0::/\n", "0::/"},
+		{"v1 roots", "2:cpu,cpuacct:/\n1:name=systemd:/\n", "2:cpu,cpuacct:/"},
+		{"cut", "2:cpu:/a\n1:name=sys", "2:cpu:/a"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			assert.Equal(t, tt.want, mainCgroup(tt.cgroup))
+		})
+	}
+}

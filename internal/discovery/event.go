@@ -42,8 +42,9 @@ type Event struct {
 	// Args are the arguments, cut after some hundred bytes if ArgsCut.
 	Args    []string
 	ArgsCut bool
-	// Cgroup is the content of /proc/PID/cgroup, or empty when the process was
-	// gone before it was read. [Table] fills it in.
+	// Cgroup is the process's control group, as the one line of /proc/PID/cgroup
+	// that tells most, or empty when the process was gone before that was read.
+	// [Table] fills it in.
 	Cgroup string
 
 	// Status is as wait(2) gives it. Only for Exit.

@@ -29,12 +29,12 @@ func (t *Table) exec(e *Event) {
 	if known, _ := t.known(e.PID, e.Start); known != nil && known.read > e.Time {
 		// It was looked at after this exec.
 		t.opts.States.Set(e.PID, e.Start, true, true)
-		e.Process, e.Cgroup = known.info, known.id.cgroup
+		e.Process, e.Cgroup = known.info, known.id.mainCgroup
 		return
 	}
 	read := t.opts.Clock.Now()
 	id, alive := t.ofExec(e)
-	e.Cgroup = id.cgroup
+	e.Cgroup = id.mainCgroup
 	if alive && t.opts.Selection.NeedsPorts() {
 		id.ports = t.ports(e.PID) // inherited ones
 	}
@@ -72,7 +72,7 @@ func (t *Table) exit(e *Event) {
 	if entry == nil {
 		return
 	}
-	e.Process, e.Cgroup = entry.info, entry.id.cgroup
+	e.Process, e.Cgroup = entry.info, entry.id.mainCgroup
 	if entry.exited == 0 {
 		entry.exited = max(e.Time, 1)
 		t.exited = append(t.exited, entry)

@@ -26,6 +26,7 @@ type identity struct {
 	uid, euid   uint32
 	owner       string
 	cgroup      string // text of /proc/PID/cgroup
+	mainCgroup  string // the line of it that tells most
 	container   string
 	pod         string
 	env         environment
@@ -37,7 +38,7 @@ type identity struct {
 // like takes what a child shares with its parent until it calls exec.
 func (id *identity) like(parent *identity) {
 	id.exe, id.env, id.goVersion = parent.exe, parent.env, parent.goVersion
-	id.cgroup, id.container, id.pod = parent.cgroup, parent.container, parent.pod
+	id.cgroup, id.mainCgroup, id.container, id.pod = parent.cgroup, parent.mainCgroup, parent.container, parent.pod
 	id.inherits = true
 }
 
@@ -49,7 +50,7 @@ func (id *identity) candidate() *Candidate {
 }
 
 func (id *identity) setCgroup(text string) {
-	id.cgroup = text
+	id.cgroup, id.mainCgroup = text, mainCgroup(text)
 	id.container, id.pod = containerOf(cgroupPaths(text))
 }
 

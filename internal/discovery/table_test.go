@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestExecOfProcessThatIsGone(t *testing.T) {
 	exit := &Event{Kind: Exit, PID: 42, Start: 7 * tick, Time: 9 * tick}
 	f.Handle(exit)
 	assert.Same(t, e.Process, exit.Process)
-	assert.Equal(t, container, exit.Cgroup)
+	assert.Equal(t, strings.TrimSuffix(container, "\n"), exit.Cgroup)
 }
 
 func TestExecReplaces(t *testing.T) {

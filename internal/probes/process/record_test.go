@@ -22,7 +22,7 @@ func TestExitRecord(t *testing.T) {
 	info.Resource.Attributes().PutStr("process.owner", "www-data")
 	e := &discovery.Event{
 		Kind: discovery.Exit, Process: info, PID: 42, ParentPID: 1, UID: 33, EUID: 0, Start: 1e9, Time: 3.5e9,
-		Status: 11 | 0x80, Cgroup: "0::/a\n",
+		Status: 11 | 0x80, Cgroup: "0::/a",
 	}
 	r := plog.NewLogRecord()
 	fillExit(r, e)
@@ -33,7 +33,7 @@ func TestExitRecord(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"process.pid": int64(42), "process.parent_pid": int64(1), "process.executable.path": "/usr/sbin/nginx",
 		"process.executable.name": "nginx", "process.user.id": int64(0), "process.real_user.id": int64(33),
-		"process.owner": "www-data", "process.linux.cgroup": "0::/a\n", attrSignal: "SIGSEGV", attrCoreDumped: true,
+		"process.owner": "www-data", "process.linux.cgroup": "0::/a", attrSignal: "SIGSEGV", attrCoreDumped: true,
 		attrRunTime: 2.5,
 	}, r.Attributes().AsRaw())
 }
