@@ -113,6 +113,9 @@ func (t *Table) ofExec(e *Event) (id *identity, alive bool) {
 	if err == nil && st.start/tick == e.Start/tick {
 		id = t.facts(e.PID, e.Start, st)
 		if id.exe != "" && (st.comm == e.Comm || startsWith(id.args, e.Args)) {
+			if id.cgroup == "" { // it was reaped meanwhile
+				id.setCgroup(t.likelyCgroup(e))
+			}
 			t.keepCgroup(e.CgroupID, id.cgroup)
 			return id, true
 		}
@@ -121,11 +124,7 @@ func (t *Table) ofExec(e *Event) (id *identity, alive bool) {
 		pid: e.PID, parent: e.ParentPID, start: e.Start, created: t.opts.Clock.Time(e.Start), comm: e.Comm,
 		args: slices.Clone(e.Args), uid: e.UID, euid: e.EUID, owner: t.owners.name(e.EUID),
 	}
-	cgroup, ok := t.cgroups[e.CgroupID]
-	if !ok {
-		cgroup = t.fs.cgroup(e.ParentPID)
-	}
-	id.setCgroup(cgroup)
+	id.setCgroup(t.likelyCgroup(e))
 	id.exe = e.Interpreter
 	// Other mount namespaces have other links.
 	if id.container == "" && filepath.IsAbs(id.exe) {
@@ -134,6 +133,15 @@ func (t *Table) ofExec(e *Event) (id *identity, alive bool) {
 		}
 	}
 	return id, false
+}
+
+// likelyCgroup is the cgroup text of a process that is gone: that of another
+// process in the same control group, else its parent's.
+func (t *Table) likelyCgroup(e *Event) string {
+	if text, ok := t.cgroups[e.CgroupID]; ok {
+		return text
+	}
+	return t.fs.cgroup(e.ParentPID)
 }
 
 // maxCgroups bounds the memory at some MB.

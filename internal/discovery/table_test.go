@@ -167,6 +167,20 @@ func TestExecOfProcessThatIsGone(t *testing.T) {
 	assert.Equal(t, strings.TrimSuffix(container, "\n"), exit.Cgroup)
 }
 
+// TestExecOfProcessThatEndsMeanwhile has the executable still there when it is
+// read, but the control group not any more.
+func TestExecOfProcessThatEndsMeanwhile(t *testing.T) {
+	container := "0::/docker/" + fmt.Sprintf("%064x", 7) + "\n"
+	f := newFixture(t, &Selection{}, 10)
+	f.process(10, 1, 0, 5, "/bin/sh", "sh\x00", "", container)
+	f.process(42, 10, 0, 7, "/opt/job", "job\x00", "", "")
+	e := &Event{Kind: Exec, PID: 42, Start: 7 * tick, ParentPID: 10, Time: 8 * tick, CgroupID: 3, Comm: "job", Args: []string{"job"}}
+	f.Handle(e)
+	require.NotNil(t, e.Process)
+	assert.Equal(t, fmt.Sprintf("%064x", 7), attrs(e.Process.Resource)["container.id"])
+	assert.Equal(t, strings.TrimSuffix(container, "\n"), e.Cgroup)
+}
+
 func TestExecReplaces(t *testing.T) {
 	target := compile(t, Selector{Exe: "/opt/**"})
 	f := newFixture(t, &Selection{Targets: []*Matcher{target}}, 10)
