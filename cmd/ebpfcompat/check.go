@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -180,17 +181,13 @@ func writeReasons(w io.Writer, probes []compat.Resolution) error {
 }
 
 func describe(o compat.Outcome) string {
-	name := o.Release
-	if name == "" {
-		name = o.Path
-	}
-	for _, detail := range []string{o.Distribution, o.Arch} {
-		if detail != "" {
-			name += ", " + detail
-		}
+	parts := []string{o.Release, o.Distribution, o.Arch}
+	if o.Release == "" {
+		parts[0] = o.Path
 	}
 	if o.Lockdown != "" {
-		name += ", lockdown " + o.Lockdown
+		parts = append(parts, "lockdown "+o.Lockdown)
 	}
-	return name
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	return strings.Join(parts, ", ")
 }

@@ -29,13 +29,13 @@ func (c *checker) hook(h hook) Verdict {
 		return c.lsm(h)
 	case hookTypedTrace, hookRawTrace:
 		if h.target != "" && c.traceParams(h.target) == nil {
-			return unsupported(fmt.Sprintf("%s: no such tracepoint in this kernel", h.name()))
+			return unsupported(h.name() + ": no such tracepoint in this kernel")
 		}
 	case hookTracepoint:
 		return c.tracepoint(h)
 	case hookIterator:
 		if h.target != "" && !c.has("bpf_iter_"+h.target) {
-			return unsupported(fmt.Sprintf("%s: no such iterator in this kernel", h.name()))
+			return unsupported(h.name() + ": no such iterator in this kernel")
 		}
 	case hookKprobe, hookKprobeMulti, hookSyscallProbe:
 		return c.kprobe(h)
@@ -80,7 +80,7 @@ func (c *checker) target(h hook) Verdict {
 // before the verifier is asked. On the running kernel a program that does
 // nothing is loaded to find out, and never attached.
 func (c *checker) trampoline(h hook, typ ebpf.ProgramType, attach ebpf.AttachType) Verdict {
-	v := c.configured("CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS", "", fmt.Sprintf("%s: trampolines are not compiled in", h.word))
+	v := c.configured("CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS", "", h.word+": trampolines are not compiled in")
 	if v.Answer != Satisfied || c.mayLoad(typ).Answer != Satisfied {
 		return v // what is missing to load is said elsewhere
 	}
@@ -131,7 +131,7 @@ func (c *checker) lsm(h hook) Verdict {
 		func() Verdict { return c.configured("CONFIG_BPF_LSM", "", "LSM programs: not compiled in") },
 		func() Verdict {
 			if h.target != "" && !c.has("bpf_lsm_"+h.target) {
-				return unsupported(fmt.Sprintf("%s: no such LSM hook in this kernel", h.name()))
+				return unsupported(h.name() + ": no such LSM hook in this kernel")
 			}
 			return Verdict{}
 		},
@@ -202,7 +202,7 @@ func (c *checker) tracepoint(h hook) Verdict {
 	case err == nil:
 		return Verdict{}
 	case errors.Is(err, kernel.ErrNoTracepoint):
-		return unsupported(fmt.Sprintf("%s: no such tracepoint in this kernel", h.name()))
+		return unsupported(h.name() + ": no such tracepoint in this kernel")
 	case errors.Is(err, kernel.ErrNoTracefs), errors.Is(err, kernel.ErrTracefsDenied):
 		return unsupported("classic tracepoints: " + err.Error())
 	case !errors.Is(err, kernel.ErrNotLive):
@@ -227,7 +227,7 @@ func (c *checker) storedTracepoint(h hook, group, name string) Verdict {
 		return inconclusive(fmt.Sprintf("%s: made at run time", h.name()))
 	}
 	if !found {
-		return unsupported(fmt.Sprintf("%s: no such tracepoint in this kernel", h.name()))
+		return unsupported(h.name() + ": no such tracepoint in this kernel")
 	}
 	return Verdict{}
 }

@@ -47,8 +47,7 @@ func TestAgreesWithLoad(t *testing.T) {
 				}
 				switch report.Answer() {
 				case Satisfied:
-					var refused *ebpf.VerifierError
-					if errors.As(err, &refused) {
+					if refused, ok := errors.AsType[*ebpf.VerifierError](err); ok {
 						t.Logf("%+v", refused)
 					}
 					assert.NoError(t, err, "nothing was said against it")

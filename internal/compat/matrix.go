@@ -75,24 +75,25 @@ func (m *Matrix) probes() []string {
 }
 
 func cell(r *Resolution, notes *footnotes) string {
-	s := r.State.String()
+	var b strings.Builder
+	b.WriteString(r.State.String())
 	chosen := r.Chosen()
 	if chosen != nil && chosen.Index > 0 {
-		s += " (" + escape(chosen.Variant) + ")"
+		b.WriteString(" (" + escape(chosen.Variant) + ")")
 	}
 	if len(r.Through) > 0 {
-		s += " (as " + escape(strings.Join(r.Through, ", ")) + ")"
+		b.WriteString(" (as " + escape(strings.Join(r.Through, ", ")) + ")")
 	}
 	if len(r.Loses) > 0 {
-		s += notes.mark("loses " + strings.Join(r.Loses, ", "))
+		b.WriteString(notes.mark("loses " + strings.Join(r.Loses, ", ")))
 	}
 	for _, rejected := range r.Better() {
-		s += notes.mark(strings.Join(rejected.Sentences(), "; "))
+		b.WriteString(notes.mark(strings.Join(rejected.Sentences(), "; ")))
 	}
 	if chosen != nil && chosen.Unsure != "" {
-		s += notes.mark("to be tried: " + chosen.Unsure)
+		b.WriteString(notes.mark("to be tried: " + chosen.Unsure))
 	}
-	return s
+	return b.String()
 }
 
 // footnotes numbers texts, each of them once.

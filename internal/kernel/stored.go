@@ -42,7 +42,6 @@ func Open(path string) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	data = nil
 	types, err := btf.LoadSpecFromReader(bytes.NewReader(img.btf))
 	if err != nil {
 		return nil, fmt.Errorf("%s: parse BTF: %w", file, err)

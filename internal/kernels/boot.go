@@ -141,14 +141,14 @@ func (g *Guest) follow(out io.Reader, console io.Writer) (results []Result, done
 			fmt.Fprintln(console, line)
 		}
 		// What the kernel prints may stand before a line of the guest's.
-		if i := strings.Index(line, LineOutput); i >= 0 {
-			number, text, _ := strings.Cut(line[i+len(LineOutput):], " ")
+		if _, rest, ok := strings.Cut(line, LineOutput); ok {
+			number, text, _ := strings.Cut(rest, " ")
 			if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < len(results) {
 				results[n].Output = append(results[n].Output, text)
 			}
-		} else if i := strings.Index(line, LineExit); i >= 0 {
+		} else if _, rest, ok := strings.Cut(line, LineExit); ok {
 			var n, code int
-			if _, err := fmt.Sscan(line[i+len(LineExit):], &n, &code); err == nil && n >= 0 && n < len(results) {
+			if _, err := fmt.Sscan(rest, &n, &code); err == nil && n >= 0 && n < len(results) {
 				results[n].Exit = code
 				ended++
 			}

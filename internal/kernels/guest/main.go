@@ -24,13 +24,13 @@ import (
 
 func main() {
 	if err := work(); err != nil {
-		fmt.Println("guest:", err)
+		fmt.Fprintln(os.Stdout, "guest:", err)
 	}
-	fmt.Println(kernels.LineDone)
+	fmt.Fprintln(os.Stdout, kernels.LineDone)
 	unix.Sync()
 	// QEMU runs with -no-reboot: this ends it.
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
-		fmt.Println("guest: reboot:", err)
+		fmt.Fprintln(os.Stdout, "guest: reboot:", err)
 	}
 }
 
@@ -48,14 +48,14 @@ func work() error {
 	}
 	for _, path := range job.Modules {
 		if err := insert(path); err != nil {
-			fmt.Printf("guest: module %s: %v\n", filepath.Base(path), err)
+			fmt.Fprintf(os.Stdout, "guest: module %s: %v\n", filepath.Base(path), err)
 		}
 	}
 	if err := loopbackUp(); err != nil {
-		fmt.Println("guest: loopback:", err)
+		fmt.Fprintln(os.Stdout, "guest: loopback:", err)
 	}
 	for i, run := range job.Runs {
-		fmt.Printf("%s%d %d\n", kernels.LineExit, i, execute(i, run))
+		fmt.Fprintf(os.Stdout, "%s%d %d\n", kernels.LineExit, i, execute(i, run))
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func mounts() error {
 			if m.must {
 				return fmt.Errorf("mount %s: %w", m.fstype, err)
 			}
-			fmt.Printf("guest: mount %s: %v\n", m.fstype, err)
+			fmt.Fprintf(os.Stdout, "guest: mount %s: %v\n", m.fstype, err)
 		}
 	}
 	return nil
@@ -120,19 +120,19 @@ func execute(n int, run kernels.Run) int {
 	cmd.Env = []string{"HOME=/tmp", "TMPDIR=/tmp", "PATH=/bin"}
 	r, w, err := os.Pipe()
 	if err != nil {
-		fmt.Println("guest:", err)
+		fmt.Fprintln(os.Stdout, "guest:", err)
 		return -1
 	}
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
-		fmt.Println("guest:", err)
+		fmt.Fprintln(os.Stdout, "guest:", err)
 		return -1
 	}
 	w.Close()
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 1<<20)
 	for s.Scan() {
-		fmt.Printf("%s%d %s\n", kernels.LineOutput, n, s.Text())
+		fmt.Fprintf(os.Stdout, "%s%d %s\n", kernels.LineOutput, n, s.Text())
 	}
 	var exit *exec.ExitError
 	switch err := cmd.Wait(); {
@@ -141,7 +141,7 @@ func execute(n int, run kernels.Run) int {
 	case errors.As(err, &exit):
 		return exit.ExitCode()
 	default:
-		fmt.Println("guest:", err)
+		fmt.Fprintln(os.Stdout, "guest:", err)
 		return -1
 	}
 }

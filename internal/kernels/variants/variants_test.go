@@ -43,8 +43,7 @@ func TestVariants(t *testing.T) {
 				}
 				reduce(spec, v.Programs)
 				coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: k.Cache()})
-				var refused *ebpf.VerifierError
-				if errors.As(err, &refused) {
+				if refused, ok := errors.AsType[*ebpf.VerifierError](err); ok {
 					t.Logf("%+v", refused)
 				}
 				require.NoError(t, err, "nothing was said against it")
