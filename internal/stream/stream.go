@@ -9,6 +9,7 @@ package stream
 import (
 	"net/netip"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -136,4 +137,7 @@ type Protocol interface {
 type Source interface {
 	// Register adds a protocol. Until then connections that speak it cost next to nothing.
 	Register(p Protocol) error
+	// Correlator finds the parents of exchanges among those of all protocols. The
+	// Daemon ticks it, and flushes it when all connections have been closed.
+	Correlator() *correlate.Correlator
 }

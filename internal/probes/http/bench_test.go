@@ -20,6 +20,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -89,8 +90,9 @@ func newSubject(b *testing.B, signals probe.Signals, ratio float64) (*instrument
 		Logger: zap.NewNop(), Signals: signals, Clock: fakeClock{}, Emit: batcher.Emitter("http"),
 	}, cfg)
 	require.NoError(b, err)
+	p.correlator = correlate.New(correlate.DefaultLimits())
 	return p, func() {
-		p.Flush()
+		p.correlator.Flush()
 		batcher.Flush()
 		require.NoError(b, sender.Shutdown(context.Background()))
 	}

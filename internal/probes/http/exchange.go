@@ -4,9 +4,11 @@
 package http
 
 import (
-	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
+	"slices"
+
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 )
 
 // exchange takes one exchange from the parser. ex is valid only during the call.
@@ -36,15 +38,15 @@ func (h *handler) exchange(ex *http1.Exchange) {
 	}
 }
 
-func (p *instrument) finishServer(thread *correlate.Conn[held], c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, x *correlate.Exchange) {
-	var parent correlate.Parent[held]
+func (p *instrument) finishServer(thread *correlate.Conn, c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, x *correlate.Exchange) {
+	var parent correlate.Parent
 	if c.local && !r.valid && r.decided == undecided {
 		wire := c.wire
 		wire.Seq = x.Seq
 		parent = p.correlator.OnWire(wire, x)
 		if parent.Wait() {
 			v := p.hold(c, ex, s)
-			p.correlator.HoldServer(thread, parent, wire, x, v, len(v.buf.b))
+			p.correlator.HoldServer(thread, parent, wire, x, v, len(v.buf))
 			return
 		}
 	}
@@ -61,12 +63,12 @@ func (p *instrument) finishClient(c *peer, ex *http1.Exchange, f *facts, r *remo
 		p.wire.Seq = x.Seq
 		wire = &p.wire
 	}
-	var parent correlate.Parent[held]
+	var parent correlate.Parent
 	if ref := ex.RequestTag.Ref; ref[0] != 0 && !c.process.GoRuntime {
 		parent = p.correlator.InThread(ref[0], uint32(ref[1]), x)
 		if parent.Wait() {
 			v := p.hold(c, ex, s)
-			p.correlator.HoldClient(parent, wire, x, v, len(v.buf.b))
+			p.correlator.HoldClient(parent, wire, x, v, len(v.buf))
 			return
 		}
 	}
@@ -93,26 +95,27 @@ func (p *instrument) finish(c *peer, ex *http1.Exchange, f *facts, r *remote, s 
 
 // held is an exchange that waits for its parent. It owns its bytes.
 type held struct {
+	p      *instrument
 	peer   *peer
 	series *series
 	ex     http1.Exchange
-	buf    *buffer
+	buf    []byte
 }
 
-// buffer holds the bytes of one held exchange.
-type buffer struct{ b []byte }
+var _ correlate.Held = (*held)(nil)
 
-// maxFree bounds the buffers that are kept for later.
+// maxFree bounds the held exchanges that are kept for later.
 const maxFree = 256
 
 // hold copies what a span needs of an exchange.
-func (p *instrument) hold(c *peer, ex *http1.Exchange, s *series) held {
-	v := held{peer: c, series: s, ex: *ex}
+func (p *instrument) hold(c *peer, ex *http1.Exchange, s *series) *held {
+	var v *held
 	if n := len(p.free); n > 0 {
-		v.buf, p.free = p.free[n-1], p.free[:n-1]
+		v, p.free = p.free[n-1], p.free[:n-1]
 	} else {
-		v.buf = &buffer{}
+		v = &held{p: p}
 	}
+	v.peer, v.series, v.ex = c, s, *ex
 	e := &v.ex
 	fields := [...]*[]byte{
 		&e.Method, &e.Target, &e.Host, &e.UserAgent, &e.Traceparent, &e.Tracestate,
@@ -128,48 +131,47 @@ func (p *instrument) hold(c *peer, ex *http1.Exchange, s *series) held {
 	for i := range ex.ResponseHeaders {
 		size += len(ex.ResponseHeaders[i].Value)
 	}
-	if cap(v.buf.b) < size {
-		v.buf.b = make([]byte, 0, size)
-	}
-	v.buf.b = v.buf.b[:0]
+	v.buf = slices.Grow(v.buf[:0], size)
 	for _, b := range fields {
-		*b = v.buf.copy(*b)
+		*b = v.copy(*b)
 	}
 	e.B3ParentSpanID, e.RequestContentType, e.ResponseContentType = nil, nil, nil
-	e.RequestHeaders = v.buf.headers(ex.RequestHeaders)
-	e.ResponseHeaders = v.buf.headers(ex.ResponseHeaders)
+	e.RequestHeaders = v.headers(ex.RequestHeaders)
+	e.ResponseHeaders = v.headers(ex.ResponseHeaders)
 	return v
 }
 
 // copy appends b, for which there is room, and returns the copy; nil stays nil.
-func (u *buffer) copy(b []byte) []byte {
+func (v *held) copy(b []byte) []byte {
 	if b == nil {
 		return nil
 	}
-	at := len(u.b)
-	u.b = append(u.b, b...)
-	return u.b[at:len(u.b):len(u.b)]
+	at := len(v.buf)
+	v.buf = append(v.buf, b...)
+	return v.buf[at:len(v.buf):len(v.buf)]
 }
 
-func (u *buffer) headers(in []http1.HeaderValue) []http1.HeaderValue {
+func (v *held) headers(in []http1.HeaderValue) []http1.HeaderValue {
 	if len(in) == 0 {
 		return nil
 	}
 	out := make([]http1.HeaderValue, len(in))
 	for i := range in {
-		out[i] = http1.HeaderValue{Index: in[i].Index, Value: u.copy(in[i].Value)}
+		out[i] = http1.HeaderValue{Index: in[i].Index, Value: v.copy(in[i].Value)}
 	}
 	return out
 }
 
-// release makes the span of an exchange that was held.
-func (p *instrument) release(v *held, parent *correlate.Context) correlate.Context {
+// Release makes the span of an exchange that was held.
+func (v *held) Release(parent *correlate.Context) correlate.Context {
+	p := v.p
 	var f facts
 	p.derive(v.peer, &v.ex, &f)
 	r := parseContext(&v.ex)
 	id := p.finish(v.peer, &v.ex, &f, &r, v.series, parent)
-	if len(p.free) < maxFree && cap(v.buf.b) <= 4096 {
-		p.free = append(p.free, v.buf)
+	v.peer, v.series, v.ex = nil, nil, http1.Exchange{}
+	if len(p.free) < maxFree && cap(v.buf) <= 4096 {
+		p.free = append(p.free, v)
 	}
 	return id.Context
 }

@@ -6,9 +6,9 @@ package http
 import (
 	"net/netip"
 
-	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -66,7 +66,7 @@ type handler struct {
 	parser *http1.Parser
 	// thread is where the connection's requests are found by what their thread
 	// sends, nil for clients and Go programs.
-	thread *correlate.Conn[held]
+	thread *correlate.Conn
 	in     http1.Segment // for the call at hand
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -44,8 +45,11 @@ func (l lookup) Lookup(pid uint32, _ uint64) *probe.ProcessInfo { return l[pid] 
 // source is the Daemon socket as http sees it.
 type source struct {
 	probe.Probe
+	correlator *correlate.Correlator
 	registered []stream.Protocol
 }
+
+func (s *source) Correlator() *correlate.Correlator { return s.correlator }
 
 func (s *source) Register(p stream.Protocol) error {
 	s.registered = append(s.registered, p)
@@ -95,7 +99,7 @@ func newBenchFor(t testing.TB, signals probe.Signals, change func(*Config)) *ben
 		Emit: b.batcher.Emitter("github.com/ebpfreceiver/ebpfreceiver/http"),
 	}, cfg)
 	require.NoError(t, err)
-	s := &source{}
+	s := &source{correlator: correlate.New(correlate.DefaultLimits())}
 	require.NoError(t, p.Load(context.Background(), &probe.Loading{Dependencies: map[string]probe.Probe{"socket": s}}))
 	require.Len(t, s.registered, 1)
 	b.p = p.(*instrument)
@@ -163,7 +167,7 @@ const (
 
 // flush hands all on and returns the spans by service name.
 func (b *bench) flush() map[string][]ptrace.Span {
-	b.p.Flush()
+	b.p.correlator.Flush()
 	return b.emitted()
 }
 

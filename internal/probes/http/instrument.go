@@ -14,9 +14,9 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -62,8 +62,8 @@ type instrument struct {
 	ids          ids
 	strings      *interner
 	parsers      *http1.Config
-	correlator   *correlate.Correlator[held]
-	metrics      *aggregation // nil without a metrics pipeline
+	correlator   *correlate.Correlator // the Daemon's
+	metrics      *aggregation          // nil without a metrics pipeline
 
 	counts probe.Counts // without what the parsers count
 	lost   uint64       // in the kernel's ring
@@ -71,15 +71,13 @@ type instrument struct {
 	// For the exchange at hand.
 	wire    correlate.Wire
 	scratch []byte
-	free    []*buffer
+	free    []*held
 	idle    []*handler
 }
 
 var (
 	_ probe.Probe      = (*instrument)(nil)
-	_ probe.Ticker     = (*instrument)(nil)
 	_ probe.Collector  = (*instrument)(nil)
-	_ probe.Flusher    = (*instrument)(nil)
 	_ probe.Accountant = (*instrument)(nil)
 	_ stream.Protocol  = (*instrument)(nil)
 )
@@ -105,7 +103,6 @@ func newInstrument(set probe.Settings, cfg *Config) (*instrument, error) {
 		requestKeys:  headerKeys("http.request.header.", cfg.CaptureHeaders.Request),
 		responseKeys: headerKeys("http.response.header.", cfg.CaptureHeaders.Response),
 	}
-	p.correlator = correlate.New(correlate.DefaultLimits(), p.release)
 	if set.Signals.Has(probe.Metrics) {
 		p.metrics = newAggregation(cfg.Metrics, r)
 	}
@@ -126,6 +123,7 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if !ok {
 		return errors.New("http needs the probe socket, which is not loaded")
 	}
+	p.correlator = s.Correlator()
 	return s.Register(p)
 }
 
@@ -147,12 +145,6 @@ func (p *instrument) Open(c *stream.Conn) stream.Handler { return p.newHandler(c
 
 // Lost implements stream.Protocol.
 func (p *instrument) Lost(_ *probe.ProcessInfo, n uint64) { p.lost += n }
-
-// Tick releases exchanges whose parent did not come in time.
-func (p *instrument) Tick(now uint64) { p.correlator.Tick(now) }
-
-// Flush releases all held exchanges.
-func (p *instrument) Flush() { p.correlator.Flush() }
 
 // Collect emits the metrics.
 func (p *instrument) Collect(_ context.Context, now time.Time) error {

@@ -166,7 +166,7 @@ func TestNoParentInThread(t *testing.T) {
 				if !serverFirst {
 					c.server(s.server)
 				}
-				b.p.Tick(200e6 + 31e9)
+				b.p.correlator.Tick(200e6 + 31e9)
 				require.Zero(t, b.p.correlator.Held())
 				client := byKind(b.emitted()["python"], ptrace.SpanKindClient)
 				assert.False(t, client.TraceID().IsEmpty())
@@ -198,9 +198,9 @@ func TestWireHoldIsBounded(t *testing.T) {
 		nginx.exchange(100, 110, 1000*i, 5, stream.Ref{}, get, ok)
 	}
 	assert.Equal(t, 16, b.p.correlator.Held(), "clients of this server were never seen")
-	b.p.Tick(110e6 + 2e9 - 1)
+	b.p.correlator.Tick(110e6 + 2e9 - 1)
 	assert.Equal(t, 16, b.p.correlator.Held())
-	b.p.Tick(110e6 + 2e9)
+	b.p.correlator.Tick(110e6 + 2e9)
 	assert.Zero(t, b.p.correlator.Held())
 	assert.EqualValues(t, 16, b.p.correlator.Stats().Expired)
 	assert.Len(t, b.emitted()["nginx"], 100)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -34,7 +35,10 @@ func Factory() probe.Factory {
 		DefaultConfig: defaultConfig,
 		New: func(set probe.Settings, config any) (probe.Probe, error) {
 			cfg := config.(*Config)
-			return &daemon{set: set, cfg: cfg, table: stream.NewTable(cfg.MaxConnections)}, nil
+			return &daemon{
+				set: set, cfg: cfg, table: stream.NewTable(cfg.MaxConnections),
+				correlator: correlate.New(correlate.DefaultLimits()),
+			}, nil
 		},
 	}
 }
@@ -43,6 +47,8 @@ type daemon struct {
 	set   probe.Settings
 	cfg   *Config
 	table *stream.Table
+	// correlator is one for all protocols: what a request causes may speak another.
+	correlator *correlate.Correlator
 
 	coll     *ebpf.Collection
 	wanted   uint32 // a bit for each registered stream.Proto
@@ -82,6 +88,9 @@ func (d *daemon) Register(p stream.Protocol) error {
 	}
 	return nil
 }
+
+// Correlator implements stream.Source.
+func (d *daemon) Correlator() *correlate.Correlator { return d.correlator }
 
 // Load implements probe.Probe.
 func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
@@ -183,6 +192,7 @@ const (
 
 // Tick implements probe.Ticker.
 func (d *daemon) Tick(now uint64) {
+	d.correlator.Tick(now)
 	if now-d.lastSweep >= sweepEvery {
 		d.lastSweep = now
 		if err := d.runSweep(); err != nil {
@@ -215,8 +225,10 @@ func (d *daemon) runSweep() error {
 	return errors.Join(err, r.Close())
 }
 
-// Flush implements probe.Flusher.
+// Flush implements probe.Flusher. The last exchanges of connections may be the
+// parents of held ones, so these come after.
 func (d *daemon) Flush() {
 	d.tellLost()
 	d.table.CloseAll(stream.Shutdown, d.set.Clock.Now())
+	d.correlator.Flush()
 }

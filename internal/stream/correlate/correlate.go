@@ -1,8 +1,9 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package correlate finds the parent of an HTTP exchange among the other
-// exchanges that are observed on the same host, where no header names it.
+// Package correlate finds the parent of an exchange among the other exchanges
+// that are observed on the same host, of whatever protocol, where nothing in its
+// bytes names it.
 //
 // There are two ways. In a thread: a client exchange that was sent while its
 // thread served one request is a child of that server exchange. On the wire: a
@@ -30,6 +31,13 @@ type Context struct {
 	Sampled bool
 	// State is the W3C tracestate.
 	State string
+}
+
+// Held is an exchange that waits for its parent.
+type Held interface {
+	// Release is called once, with the parent's context or nil, and returns the
+	// context of the exchange. It must not call the Correlator.
+	Release(parent *Context) Context
 }
 
 // Exchange is what correlation needs to know of an exchange. Times are kernel

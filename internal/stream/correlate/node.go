@@ -3,30 +3,30 @@
 
 package correlate
 
-// Node is an exchange that is held, or was. T is the caller's data.
-type Node[T any] struct {
-	value    T
+// Node is an exchange that is held, or was.
+type Node struct {
+	value    Held
 	size     int
 	x        Exchange
 	ctx      Context // valid when released
 	released bool
 
 	deadline uint64
-	list     *list[T] // where it waits for time
-	prev     *Node[T]
-	next     *Node[T]
+	list     *list // where it waits for time
+	prev     *Node
+	next     *Node
 
-	conn     *Conn[T] // where it waits for a parent in its thread, and for which
+	conn     *Conn // where it waits for a parent in its thread, and for which
 	seq      uint32
 	wire     Wire // where it waits, or can be found, on the wire
 	onWire   bool
-	children []*Node[T]
+	children []*Node
 }
 
 // list is a queue by deadline.
-type list[T any] struct{ head, tail *Node[T] }
+type list struct{ head, tail *Node }
 
-func (l *list[T]) push(n *Node[T]) {
+func (l *list) push(n *Node) {
 	n.list, n.prev, n.next = l, l.tail, nil
 	if l.tail != nil {
 		l.tail.next = n
@@ -36,7 +36,7 @@ func (l *list[T]) push(n *Node[T]) {
 	l.tail = n
 }
 
-func (l *list[T]) remove(n *Node[T]) {
+func (l *list) remove(n *Node) {
 	if n.prev != nil {
 		n.prev.next = n.next
 	} else {
@@ -51,45 +51,45 @@ func (l *list[T]) remove(n *Node[T]) {
 }
 
 // Conn is a connection on which requests are served.
-type Conn[T any] struct {
+type Conn struct {
 	id      uint64
 	open    bool
-	waiting []*Node[T]
+	waiting []*Node
 	// last is the exchange that ended last.
 	last    Exchange
-	lastID  identity[T]
+	lastID  identity
 	hasLast bool
 }
 
 // identity is a context that is known or will be.
-type identity[T any] struct {
+type identity struct {
 	ctx  Context
-	node *Node[T]
+	node *Node
 }
 
-func (i *identity[T]) parent() Parent[T] {
+func (i *identity) parent() Parent {
 	if i.node == nil {
-		return Parent[T]{Found: true, Context: &i.ctx}
+		return Parent{Found: true, Context: &i.ctx}
 	}
 	if i.node.released {
-		return Parent[T]{Found: true, Context: &i.node.ctx}
+		return Parent{Found: true, Context: &i.node.ctx}
 	}
-	return Parent[T]{Found: true, node: i.node}
+	return Parent{Found: true, node: i.node}
 }
 
 // Parent is what is known of an exchange's parent when it ends.
-type Parent[T any] struct {
+type Parent struct {
 	// Found tells that there is one, or may be.
 	Found bool
 	// Context is the parent's, when it is known already. It is valid until
 	// the next call.
 	Context *Context
 
-	node   *Node[T] // the parent, itself held
-	thread *Conn[T] // the connection whose request may be it
-	seq    uint32   // the segment of that request
-	wire   bool     // the other end of the wire may be it
+	node   *Node  // the parent, itself held
+	thread *Conn  // the connection whose request may be it
+	seq    uint32 // the segment of that request
+	wire   bool   // the other end of the wire may be it
 }
 
 // Wait tells that the exchange must be held.
-func (p *Parent[T]) Wait() bool { return p.Found && p.Context == nil }
+func (p *Parent) Wait() bool { return p.Found && p.Context == nil }

@@ -6,40 +6,37 @@ package correlate
 import "slices"
 
 // Correlator is used on one goroutine.
-type Correlator[T any] struct {
-	limits  Limits
-	release func(value *T, parent *Context) Context
+type Correlator struct {
+	limits Limits
 
-	conns         map[uint64]*Conn[T]
-	threads, wait list[T]            // held for a parent in the thread and on the wire
-	wires         map[Wire]*Node[T]  // servers that wait for their client
-	clients       []client[T]        // clients that ended lately
+	conns         map[uint64]*Conn
+	threads, wait list               // held for a parent in the thread and on the wire
+	wires         map[Wire]*Node     // servers that wait for their client
+	clients       []client           // clients that ended lately
 	servers       map[server]*credit // whom it is worth waiting for
 	held, bytes   int
 	now           uint64
 	stats         Stats
 }
 
-// New makes a Correlator. release is called once for each exchange that was
-// held, with its parent's context or nil, and returns the context of the
-// exchange. It must not call the Correlator.
-func New[T any](l Limits, release func(value *T, parent *Context) Context) *Correlator[T] {
-	return &Correlator[T]{
-		limits: l, release: release,
-		conns: map[uint64]*Conn[T]{}, wires: map[Wire]*Node[T]{}, servers: map[server]*credit{},
+// New makes a Correlator.
+func New(l Limits) *Correlator {
+	return &Correlator{
+		limits: l,
+		conns:  map[uint64]*Conn{}, wires: map[Wire]*Node{}, servers: map[server]*credit{},
 	}
 }
 
 // Stats returns the counters.
-func (c *Correlator[T]) Stats() Stats { return c.stats }
+func (c *Correlator) Stats() Stats { return c.stats }
 
 // Held is the number of exchanges that wait.
-func (c *Correlator[T]) Held() int { return c.held }
+func (c *Correlator) Held() int { return c.held }
 
 // Tick releases what waited too long. now is boot time in ns.
-func (c *Correlator[T]) Tick(now uint64) {
+func (c *Correlator) Tick(now uint64) {
 	c.now = max(c.now, now)
-	for _, l := range []*list[T]{&c.threads, &c.wait} {
+	for _, l := range []*list{&c.threads, &c.wait} {
 		for l.head != nil && l.head.deadline <= c.now {
 			c.stats.Expired++
 			c.orphan(l.head)
@@ -48,8 +45,8 @@ func (c *Correlator[T]) Tick(now uint64) {
 }
 
 // Flush releases all.
-func (c *Correlator[T]) Flush() {
-	for _, l := range []*list[T]{&c.threads, &c.wait} {
+func (c *Correlator) Flush() {
+	for _, l := range []*list{&c.threads, &c.wait} {
 		for l.head != nil {
 			c.stats.Expired++
 			c.orphan(l.head)
@@ -58,13 +55,13 @@ func (c *Correlator[T]) Flush() {
 }
 
 // orphan releases a node without a parent.
-func (c *Correlator[T]) orphan(n *Node[T]) {
+func (c *Correlator) orphan(n *Node) {
 	c.detach(n)
 	c.free(n, nil)
 }
 
 // detach takes a node out of all places where it waits.
-func (c *Correlator[T]) detach(n *Node[T]) {
+func (c *Correlator) detach(n *Node) {
 	if n.list != nil {
 		n.list.remove(n)
 	}
@@ -83,21 +80,20 @@ func (c *Correlator[T]) detach(n *Node[T]) {
 }
 
 // free releases a detached node and all that waited for it.
-func (c *Correlator[T]) free(n *Node[T], parent *Context) {
-	n.ctx = c.release(&n.value, parent)
+func (c *Correlator) free(n *Node, parent *Context) {
+	n.ctx = n.value.Release(parent)
 	n.released = true
 	c.held--
 	c.bytes -= n.size
 	children := n.children
-	var none T
-	n.value, n.children = none, nil
+	n.value, n.children = nil, nil
 	for _, child := range children {
 		c.free(child, &n.ctx)
 	}
 }
 
 // adopt gives a node that waits its parent.
-func (c *Correlator[T]) adopt(parent identity[T], n *Node[T]) {
+func (c *Correlator) adopt(parent identity, n *Node) {
 	c.detach(n)
 	p := parent.parent()
 	if p.Context != nil {
@@ -108,9 +104,9 @@ func (c *Correlator[T]) adopt(parent identity[T], n *Node[T]) {
 }
 
 // hold makes a node that waits for p. size is the memory of the value.
-func (c *Correlator[T]) hold(p Parent[T], x *Exchange, value T, size int) *Node[T] {
+func (c *Correlator) hold(p Parent, x *Exchange, value Held, size int) *Node {
 	c.now = max(c.now, x.End)
-	n := &Node[T]{value: value, size: size, x: *x}
+	n := &Node{value: value, size: size, x: *x}
 	c.held++
 	c.bytes += size
 	c.stats.Held++
@@ -130,7 +126,7 @@ func (c *Correlator[T]) hold(p Parent[T], x *Exchange, value T, size int) *Node[
 }
 
 // shrink keeps the bounds. It releases the ones that waited longest, the wire's first.
-func (c *Correlator[T]) shrink() {
+func (c *Correlator) shrink() {
 	for c.held > c.limits.Held || c.bytes > c.limits.Bytes {
 		n := c.wait.head
 		if n == nil {

@@ -15,18 +15,29 @@ import (
 // released is what a correlator gave back: each value with its parent, 0 without.
 type released map[int]int
 
-func (r released) correlator(l Limits) *Correlator[int] {
-	return New(l, func(v *int, parent *Context) Context {
-		if _, twice := r[*v]; twice {
-			panic("released twice")
-		}
-		r[*v] = 0
-		if parent != nil {
-			r[*v] = int(parent.SpanID[0]) | int(parent.SpanID[1])<<8
-		}
-		return context(*v)
-	})
+// value is an exchange that notes its release.
+type value struct {
+	in released
+	v  int
 }
+
+func (v value) Release(parent *Context) Context {
+	if _, twice := v.in[v.v]; twice {
+		panic("released twice")
+	}
+	v.in[v.v] = 0
+	if parent != nil {
+		v.in[v.v] = int(parent.SpanID[0]) | int(parent.SpanID[1])<<8
+	}
+	return context(v.v)
+}
+
+func (r released) of(v int) Held { return value{r, v} }
+
+// forgotten is an exchange that nobody asks for.
+type forgotten struct{}
+
+func (*forgotten) Release(*Context) Context { return Context{} }
 
 func context(v int) Context { return Context{SpanID: [8]byte{byte(v), byte(v >> 8)}} }
 
@@ -59,12 +70,12 @@ func TestHeldNumberIsBounded(t *testing.T) {
 	r := released{}
 	l := DefaultLimits()
 	l.Held = 10
-	c := r.correlator(l)
+	c := New(l)
 	for i := 1; i <= 50; i++ {
 		e := x(1, uint64(i), uint64(i+1))
 		p := c.InThread(uint64(i), 1, e)
 		require.True(t, p.Wait())
-		c.HoldClient(p, nil, e, i, 100)
+		c.HoldClient(p, nil, e, r.of(i), 100)
 		assert.LessOrEqual(t, c.Held(), 10)
 	}
 	assert.EqualValues(t, 40, c.Stats().Overflowed)
@@ -82,22 +93,22 @@ func TestHeldMemoryIsBounded(t *testing.T) {
 	r := released{}
 	l := DefaultLimits()
 	l.Bytes = 1000
-	c := r.correlator(l)
+	c := New(l)
 	for i := 1; i <= 5; i++ {
 		e := x(1, uint64(i), uint64(i+1))
-		c.HoldClient(c.InThread(1, 1, e), nil, e, i, 400)
+		c.HoldClient(c.InThread(1, 1, e), nil, e, r.of(i), 400)
 	}
 	assert.Equal(t, 2, c.Held())
 }
 
 func TestTimes(t *testing.T) {
 	r := released{}
-	c := r.correlator(Limits{Held: 100, Bytes: 1e6, Thread: 1000, Wire: 100})
+	c := New(Limits{Held: 100, Bytes: 1e6, Thread: 1000, Wire: 100})
 	e := x(1, 5, 10)
-	c.HoldClient(c.InThread(1, 1, e), nil, e, 1, 1)
+	c.HoldClient(c.InThread(1, 1, e), nil, e, r.of(1), 1)
 	p := c.OnWire(wire(1), e)
 	require.True(t, p.Wait())
-	c.HoldServer(nil, p, wire(1), e, 2, 1)
+	c.HoldServer(nil, p, wire(1), e, r.of(2), 1)
 	c.Tick(109)
 	assert.Empty(t, r)
 	c.Tick(110)
@@ -113,10 +124,10 @@ func TestTimes(t *testing.T) {
 // matched in their order, and never held together.
 func TestSeveralRequestsInOneSegment(t *testing.T) {
 	r := released{}
-	c := r.correlator(DefaultLimits())
+	c := New(DefaultLimits())
 	first := c.OnWire(wire(1), x(1, 5, 10))
 	require.True(t, first.Wait())
-	c.HoldServer(nil, first, wire(1), x(1, 5, 10), 1, 1)
+	c.HoldServer(nil, first, wire(1), x(1, 5, 10), r.of(1), 1)
 	second := c.OnWire(wire(1), x(1, 5, 11))
 	assert.False(t, second.Found)
 	c.ClientDone(wire(1), x(1, 4, 12), context(7))
@@ -131,11 +142,11 @@ func TestSeveralRequestsInOneSegment(t *testing.T) {
 
 func TestClientMustBeginFirst(t *testing.T) {
 	r := released{}
-	c := r.correlator(DefaultLimits())
+	c := New(DefaultLimits())
 	c.ClientDone(wire(1), x(1, 6, 12), context(7))
 	p := c.OnWire(wire(1), x(1, 5, 10))
 	assert.Nil(t, p.Context)
-	c.HoldServer(nil, p, wire(1), x(1, 5, 10), 1, 1)
+	c.HoldServer(nil, p, wire(1), x(1, 5, 10), r.of(1), 1)
 	c.ClientDone(wire(1), x(1, 6, 12), context(7))
 	assert.Empty(t, r)
 }
@@ -146,8 +157,8 @@ func TestReleasedOnce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		r := released{}
-		c := r.correlator(Limits{Held: 1 + rng.IntN(30), Bytes: 1e6, Thread: 500, Wire: 100})
-		conns := map[uint64]*Conn[int]{}
+		c := New(Limits{Held: 1 + rng.IntN(30), Bytes: 1e6, Thread: 500, Wire: 100})
+		conns := map[uint64]*Conn{}
 		start := map[int]uint64{}
 		done := 0
 		now := uint64(0)
@@ -159,7 +170,7 @@ func TestReleasedOnce(t *testing.T) {
 			start[v] = from
 			w := wire(uint32(rng.IntN(6)))
 			id := uint64(1 + rng.IntN(4))
-			parentOf := func(p Parent[int]) {
+			parentOf := func(p Parent) {
 				done++
 				r[v] = 0
 				if p.Context != nil {
@@ -170,7 +181,7 @@ func TestReleasedOnce(t *testing.T) {
 			case 0:
 				p := c.InThread(id, seq, e)
 				if p.Wait() {
-					c.HoldClient(p, &w, e, v, 10)
+					c.HoldClient(p, &w, e, r.of(v), 10)
 				} else {
 					parentOf(p)
 					c.ClientDone(w, e, context(v))
@@ -181,7 +192,7 @@ func TestReleasedOnce(t *testing.T) {
 				}
 				p := c.OnWire(w, e)
 				if p.Wait() {
-					c.HoldServer(conns[id], p, w, e, v, 10)
+					c.HoldServer(conns[id], p, w, e, r.of(v), 10)
 				} else {
 					parentOf(p)
 					c.ServerDone(conns[id], e, context(v))
@@ -212,27 +223,27 @@ func TestReleasedOnce(t *testing.T) {
 }
 
 func BenchmarkWireInVain(b *testing.B) {
-	c := New(DefaultLimits(), func(*int, *Context) Context { return Context{} })
+	c := New(DefaultLimits())
 	e := x(1, 5, 10)
 	w := wire(0)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		w.Seq = uint32(i)
 		if p := c.OnWire(w, e); p.Wait() {
-			c.HoldServer(nil, p, w, e, i, 100)
+			c.HoldServer(nil, p, w, e, &forgotten{}, 100)
 		}
 	}
 }
 
 func BenchmarkWireMatch(b *testing.B) {
-	c := New(DefaultLimits(), func(*int, *Context) Context { return Context{} })
+	c := New(DefaultLimits())
 	e := x(1, 5, 10)
 	w := wire(0)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		w.Seq = uint32(i)
 		if p := c.OnWire(w, e); p.Wait() {
-			c.HoldServer(nil, p, w, e, i, 100)
+			c.HoldServer(nil, p, w, e, &forgotten{}, 100)
 		}
 		c.ClientDone(w, e, Context{})
 	}

@@ -17,10 +17,10 @@ const (
 )
 
 // client is a client exchange that ended before its other end.
-type client[T any] struct {
+type client struct {
 	wire  Wire
 	start uint64
-	id    identity[T]
+	id    identity
 	valid bool
 }
 
@@ -34,7 +34,7 @@ type server struct {
 type credit struct{ left int }
 
 // slot is the place where the client exchange of that wire is remembered.
-func (c *Correlator[T]) slot(w *Wire) *client[T] {
+func (c *Correlator) slot(w *Wire) *client {
 	// Sequence number and port differ between exchanges; a collision costs one match.
 	h := uint64(w.Seq)*0x9e3779b97f4a7c15 ^ uint64(w.Client.Port())*0xc2b2ae3d27d4eb4f
 	return &c.clients[h>>52&(recent-1)]
@@ -42,7 +42,7 @@ func (c *Correlator[T]) slot(w *Wire) *client[T] {
 
 // OnWire looks for the client exchange that is the other end of the server
 // exchange x.
-func (c *Correlator[T]) OnWire(wire Wire, x *Exchange) Parent[T] {
+func (c *Correlator) OnWire(wire Wire, x *Exchange) Parent {
 	if c.clients != nil {
 		if s := c.slot(&wire); s.valid && s.wire == wire && s.start <= x.Start {
 			c.stats.OnWire++
@@ -52,21 +52,21 @@ func (c *Correlator[T]) OnWire(wire Wire, x *Exchange) Parent[T] {
 	}
 	if _, twice := c.wires[wire]; twice {
 		// Several requests in one segment: which is which cannot be told.
-		return Parent[T]{}
+		return Parent{}
 	}
 	if !c.worth(wire) {
-		return Parent[T]{}
+		return Parent{}
 	}
-	return Parent[T]{Found: true, wire: true}
+	return Parent{Found: true, wire: true}
 }
 
 // ClientDone tells the context of a client exchange that was not held.
-func (c *Correlator[T]) ClientDone(wire Wire, x *Exchange, ctx Context) {
-	c.meet(wire, x, identity[T]{ctx: ctx})
+func (c *Correlator) ClientDone(wire Wire, x *Exchange, ctx Context) {
+	c.meet(wire, x, identity{ctx: ctx})
 }
 
 // meet lets a client exchange be found by its other end.
-func (c *Correlator[T]) meet(wire Wire, x *Exchange, id identity[T]) {
+func (c *Correlator) meet(wire Wire, x *Exchange, id identity) {
 	c.seen(wire)
 	if n := c.wires[wire]; n != nil && x.Start <= n.x.Start {
 		c.stats.OnWire++
@@ -74,16 +74,16 @@ func (c *Correlator[T]) meet(wire Wire, x *Exchange, id identity[T]) {
 		return
 	}
 	if c.clients == nil {
-		c.clients = make([]client[T], recent)
+		c.clients = make([]client, recent)
 	}
-	*c.slot(&wire) = client[T]{wire: wire, start: x.Start, id: id, valid: true}
+	*c.slot(&wire) = client{wire: wire, start: x.Start, id: id, valid: true}
 }
 
 func serverOf(w Wire) server { return server{w.NetNS, w.Server} }
 
 // worth tells whether to wait: whether clients of the server are observed, or
 // may be. So a server whose clients are not observed costs one look-up.
-func (c *Correlator[T]) worth(w Wire) bool {
+func (c *Correlator) worth(w Wire) bool {
 	k := c.servers[serverOf(w)]
 	if k == nil {
 		if len(c.servers) >= maxServers {
@@ -100,7 +100,7 @@ func (c *Correlator[T]) worth(w Wire) bool {
 }
 
 // seen takes note of a client exchange.
-func (c *Correlator[T]) seen(w Wire) {
+func (c *Correlator) seen(w Wire) {
 	if k := c.servers[serverOf(w)]; k != nil {
 		k.left = trusted
 	}

@@ -8,14 +8,14 @@ import "slices"
 // Open begins to follow a connection on which one of several threads serves
 // requests. Do not open connections of processes that move a request between
 // threads.
-func (c *Correlator[T]) Open(id uint64) *Conn[T] {
+func (c *Correlator) Open(id uint64) *Conn {
 	conn := c.conn(id)
 	conn.open = true
 	return conn
 }
 
 // Close ends it: no request on it will end any more.
-func (c *Correlator[T]) Close(conn *Conn[T]) {
+func (c *Correlator) Close(conn *Conn) {
 	conn.open = false
 	for len(conn.waiting) > 0 {
 		c.stats.Rejected++
@@ -24,10 +24,10 @@ func (c *Correlator[T]) Close(conn *Conn[T]) {
 	delete(c.conns, conn.id)
 }
 
-func (c *Correlator[T]) conn(id uint64) *Conn[T] {
+func (c *Correlator) conn(id uint64) *Conn {
 	conn := c.conns[id]
 	if conn == nil {
-		conn = &Conn[T]{id: id}
+		conn = &Conn{id: id}
 		c.conns[id] = conn
 	}
 	return conn
@@ -36,7 +36,7 @@ func (c *Correlator[T]) conn(id uint64) *Conn[T] {
 // InThread looks for the request on the connection id, in its segment seq, that
 // the thread of the client exchange x was serving when it sent x. The connection
 // may not be open yet: it is heard of when its first exchange ends.
-func (c *Correlator[T]) InThread(id uint64, seq uint32, x *Exchange) Parent[T] {
+func (c *Correlator) InThread(id uint64, seq uint32, x *Exchange) Parent {
 	conn := c.conn(id)
 	if conn.hasLast {
 		if conn.last.serves(seq, x.RequestTID, x.Start) {
@@ -45,18 +45,18 @@ func (c *Correlator[T]) InThread(id uint64, seq uint32, x *Exchange) Parent[T] {
 		}
 		if int32(seq-conn.last.Seq) < 0 {
 			c.stats.Rejected++
-			return Parent[T]{}
+			return Parent{}
 		}
 	}
-	return Parent[T]{Found: true, thread: conn, seq: seq}
+	return Parent{Found: true, thread: conn, seq: seq}
 }
 
 // ServerDone tells the context of a server exchange that was not held.
-func (c *Correlator[T]) ServerDone(conn *Conn[T], x *Exchange, ctx Context) {
-	conn.done(c, x, identity[T]{ctx: ctx})
+func (c *Correlator) ServerDone(conn *Conn, x *Exchange, ctx Context) {
+	conn.done(c, x, identity{ctx: ctx})
 }
 
-func (conn *Conn[T]) done(c *Correlator[T], x *Exchange, id identity[T]) {
+func (conn *Conn) done(c *Correlator, x *Exchange, id identity) {
 	conn.last, conn.lastID, conn.hasLast = *x, id, true
 	if len(conn.waiting) == 0 {
 		return
@@ -76,24 +76,24 @@ func (conn *Conn[T]) done(c *Correlator[T], x *Exchange, id identity[T]) {
 }
 
 // HoldServer keeps a server exchange whose parent is p. conn may be nil.
-func (c *Correlator[T]) HoldServer(conn *Conn[T], p Parent[T], wire Wire, x *Exchange, value T, size int) {
+func (c *Correlator) HoldServer(conn *Conn, p Parent, wire Wire, x *Exchange, value Held, size int) {
 	n := c.hold(p, x, value, size)
 	if p.wire {
 		n.wire, n.onWire = wire, true
 		c.wires[wire] = n
 	}
 	if conn != nil {
-		conn.done(c, x, identity[T]{node: n})
+		conn.done(c, x, identity{node: n})
 	}
 	c.shrink()
 }
 
 // HoldClient keeps a client exchange whose parent is p. wire is that of a local
 // connection or nil.
-func (c *Correlator[T]) HoldClient(p Parent[T], wire *Wire, x *Exchange, value T, size int) {
+func (c *Correlator) HoldClient(p Parent, wire *Wire, x *Exchange, value Held, size int) {
 	n := c.hold(p, x, value, size)
 	if wire != nil {
-		c.meet(*wire, x, identity[T]{node: n})
+		c.meet(*wire, x, identity{node: n})
 	}
 	c.shrink()
 }
