@@ -138,7 +138,7 @@ func (c *checker) lsm(h hook) Verdict {
 		func() Verdict {
 			names, known := c.kernel.LSMs()
 			if known && !slices.Contains(names, "bpf") {
-				return unsupported(fmt.Sprintf("%s: would attach and see nothing, since \"bpf\" is not among the kernel's security modules (lsm=)", h.name()))
+				return unsupported(h.name() + ": would attach and see nothing, since \"bpf\" is not among the kernel's security modules (lsm=)")
 			}
 			return Verdict{}
 		},
@@ -224,7 +224,7 @@ func (c *checker) storedTracepoint(h hook, group, name string) Verdict {
 		}
 		found = c.has(c.syscall(call))
 	case group == "kprobes" || group == "uprobes":
-		return inconclusive(fmt.Sprintf("%s: made at run time", h.name()))
+		return inconclusive(h.name() + ": made at run time")
 	}
 	if !found {
 		return unsupported(h.name() + ": no such tracepoint in this kernel")
