@@ -51,6 +51,7 @@ struct {
  * not see that offset and length of a copy together stay below CAPTURE_MAX:
  * hence the room for both. */
 struct scratch {
+	__u8 last[2 * 8]; /* room of its own for the end of a segment */
 	struct rec rec;
 	__u8 data[STORED_MAX + 2 * CAPTURE_MAX];
 };
@@ -68,6 +69,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } socket_ids SEC(".maps");
+
+/* How much is copied of a response: more after many requests at once, which may
+ * be answered at once. */
+static __always_inline __u32 response_budget(__u32 turn_bytes)
+{
+	return turn_bytes > 1024 ? CAPTURE_MAX : max_response;
+}
 
 static __always_inline __u64 next_id(void)
 {

@@ -171,10 +171,12 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 }
 
 /* Puts a record together from what is due of the connection before the
- * current segment, and the segment's first n bytes, and sends it. */
+ * current segment, and the segment's first n bytes, and sends it. ready of
+ * these are behind the stored request already. */
 static __always_inline void send_segment(struct conn *c, int d, struct scratch *sc, __u32 seq,
-					 __u32 len, __u32 n, __u8 starts, bool is_request,
-					 __u32 other_seq, const struct source *src, __u64 now)
+					 __u32 len, __u32 n, __u32 ready, __u8 starts,
+					 bool is_request, __u32 other_seq,
+					 const struct source *src, __u64 now)
 {
 	struct rec *r = &sc->rec;
 	struct bpf_dynptr mem;
@@ -207,9 +209,12 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	if (!s || off > STORED_MAX)
 		return;
 	__builtin_memset(s, 0, sizeof(*s));
-	if (n < len)
-		s->last_len = copy_last(d, s->last, sc->data + off, len, src);
-	cap = copy_bytes(d, sc->data + off, n, src);
+	if (n < len) /* behind what is copied, to leave that alone */
+		s->last_len = copy_last(d, s->last, sc->last, len, src);
+	cap = ready;
+	if (!cap)
+		cap = copy_bytes(d, sc->data + off, n, src);
+	barrier_var(cap);
 	if (cap > CAPTURE_MAX)
 		return;
 	if (n && !cap)
@@ -238,30 +243,31 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	}
 }
 
-/* Keeps a small request until its response begins, so that both travel in one
- * record. */
-static __always_inline bool store_request(struct conn *c, int d, struct scratch *sc, __u32 seq,
-					  __u32 len, const struct source *src, __u64 now)
+/* Copies a small request to where it is kept until its response begins, so
+ * that both travel in one record. Gives the number of bytes, 0 if it cannot be
+ * kept. */
+static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch *sc, __u32 len,
+					  const struct source *src)
 {
-	struct seg *s = &c->stored;
 	struct bpf_dynptr to;
-	__u32 copied;
 
 	barrier_var(len);
-	if (s->len || len > STORED_MAX)
-		return false;
-	if (d == RX) {
-		copied = copy_bytes(d, c->request, len, src);
-	} else {
-		copied = copy_bytes(d, sc->data, len, src);
-		if (bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &to) ||
-		    bpf_dynptr_write(&to, 0, sc->data, len, 0))
-			return false;
-	}
-	if (copied != len) {
-		count(C_UNREADABLE);
-		return false;
-	}
+	if (c->stored.len || len > STORED_MAX)
+		return 0;
+	__builtin_memset(c->request, 0, LOOK);
+	if (d == RX)
+		return copy_bytes(d, c->request, len, src) == len ? len : 0;
+	if (copy_bytes(d, sc->data, len, src) != len ||
+	    bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &to) ||
+	    bpf_dynptr_write(&to, 0, sc->data, len, 0))
+		return 0;
+	return len;
+}
+
+static __always_inline void keep_request(struct conn *c, int d, __u32 seq, __u32 len, __u64 now)
+{
+	struct seg *s = &c->stored;
+
 	__builtin_memset(s, 0, sizeof(*s));
 	s->start = s->end = now;
 	s->pos = c->pos[d];
@@ -274,7 +280,20 @@ static __always_inline bool store_request(struct conn *c, int d, struct scratch 
 		thread_parent(s);
 	c->pos[d] += len;
 	c->next[d] = seq + len;
-	return true;
+}
+
+/* Copies what is likely the beginning of a response to its place in the
+ * record, behind the stored request. */
+static __always_inline __u32 copy_response(struct conn *c, int d, struct scratch *sc, __u32 off,
+					   __u32 len, const struct source *src)
+{
+	__u32 most = response_budget(c->turn_bytes);
+
+	barrier_var(off);
+	if (off > STORED_MAX)
+		return 0;
+	__builtin_memset(sc->data + off, 0, LOOK);
+	return copy_bytes(d, sc->data + off, len < most ? len : most, src);
 }
 
 static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
@@ -283,8 +302,8 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct scratch *sc;
 	enum message m;
-	bool is_request;
-	__u32 which = d, n, skip;
+	bool is_request, one_at_a_time;
+	__u32 which = d, n, skip, ready = 0, off = 0;
 	__u8 *look, starts, turn;
 
 	if (!c->known[d]) {
@@ -307,11 +326,33 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	sc = bpf_map_lookup_elem(&socket_scratch, &which);
 	if (!sc)
 		return;
-	look = sc->data;
-	__builtin_memset(look, 0, LOOK);
-	n = copy_bytes(d, look, len < LOOK ? len : LOOK, src);
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
+	is_request = (c->role == ROLE_SERVER) == (d == RX);
+	one_at_a_time = c->proto != PROTO_UNKNOWN && c->proto != PROTO_HTTP2;
+	look = sc->data;
+
+	/* What follows the other side's bytes most likely begins a message: it is
+	 * copied to its place at once and looked at there. */
+	if (turn && one_at_a_time) {
+		if (is_request) {
+			ready = copy_request(c, d, sc, len, src);
+			look = c->request;
+		} else {
+			off = c->stored.len ? c->stored.cap : 0;
+			ready = copy_response(c, d, sc, off, len, src);
+			barrier_var(off);
+			if (off > STORED_MAX)
+				return;
+			look = sc->data + off;
+		}
+	}
+	n = ready;
+	if (!ready) {
+		look = sc->data;
+		__builtin_memset(look, 0, LOOK);
+		n = copy_bytes(d, look, len < LOOK ? len : LOOK, src);
+	}
 	if (c->role == ROLE_UNKNOWN) {
 		m = n < 4 ? MSG_NONE : recognize(look, len, &c->proto);
 		if (m == MSG_NONE) {
@@ -324,39 +365,46 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
+		is_request = m == MSG_REQUEST;
+		one_at_a_time = c->proto != PROTO_HTTP2;
 	}
-	is_request = (c->role == ROLE_SERVER) == (d == RX);
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
-	if (is_request)
-		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	if (starts) {
-		if (is_request)
-			c->budget[d] = max_request;
-		else /* many requests at once may be answered at once */
-			c->budget[d] = c->turn_bytes > 1024 ? CAPTURE_MAX : max_response;
-	}
-	n = len < c->budget[d] ? len : c->budget[d];
 	if (is_request && is_secret(look, c->proto))
 		return;
+	if (is_request)
+		c->turn_bytes = turn ? len : c->turn_bytes + len;
+	if (starts)
+		c->budget[d] = is_request ? max_request : response_budget(c->turn_bytes);
+	else
+		ready = 0;
+	n = len < c->budget[d] ? len : c->budget[d];
 	if (!n) {
 		c->last_len[d] = copy_last(d, c->last[d], sc->data, len, src);
 		return;
 	}
 	c->budget[d] -= n;
-	if (c->role == ROLE_SERVER && starts && c->proto != PROTO_HTTP2) {
+	if (c->role == ROLE_SERVER && starts && one_at_a_time) {
 		if (is_request)
 			thread_open(c->id, seq);
 		else
 			thread_done(c->id);
 	}
-	if (is_request && starts && n == len && c->proto != PROTO_HTTP2 && seq == c->next[d] &&
-	    store_request(c, d, sc, seq, len, src, now))
-		return;
+	if (is_request) {
+		if (starts && one_at_a_time && n == len && seq == c->next[d]) {
+			if (!ready)
+				ready = copy_request(c, d, sc, len, src);
+			if (ready) {
+				keep_request(c, d, seq, len, now);
+				return;
+			}
+		}
+		ready = 0; /* it is not in the record */
+	}
 	/* A send that may not fit is reported as far as it was copied; the rest
 	 * shows in the socket's own counter when it was taken. */
 	if (!accepted)
 		len = n;
-	send_segment(c, d, sc, seq, len, n, starts, is_request, other_seq, src, now);
+	send_segment(c, d, sc, seq, len, n, ready, starts, is_request, other_seq, src, now);
 }
 
 SEC("tp_btf/skb_copy_datagram_iovec")

@@ -317,12 +317,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	if (starts) {
-		if (is_request)
-			c->budget[d] = max_request;
-		else
-			c->budget[d] = c->turn_bytes > 1024 ? CAPTURE_MAX : max_response;
-	}
+	if (starts)
+		c->budget[d] = is_request ? max_request : response_budget(c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
 	if (!b || (is_request && is_secret(look, c->proto)))
 		n = 0;

@@ -116,6 +116,7 @@ type objectRec struct {
 
 type objectScratch struct {
 	_    structs.HostLayout
+	Last [16]uint8
 	Rec  objectRec
 	Data [25088]uint8
 }
