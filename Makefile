@@ -36,7 +36,7 @@ run: build ## build and start the collector with the default configuration (as r
 	@scripts/run.sh
 
 .PHONY: test
-test: install-deps lint generate-check test-unit test-live build test-config ## everything: what CI runs (as root)
+test: install-deps lint generate-check test-unit test-live build test-config test-own-probe ## everything: what CI runs (as root)
 
 .PHONY: test-unit
 test-unit: ## tests that need no root, with the race detector
@@ -52,6 +52,10 @@ test-config: build ## let the collector validate the configurations in testdata/
 	bin/otelcol-ebpf validate --config=file:testdata/default.yaml
 	bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/web.yaml
 	OTLP_ENDPOINT=localhost:4317 bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/otlp.yaml
+
+.PHONY: test-own-probe
+test-own-probe: $(TOOLS)/builder ## build and run a collector with a probe of another module (as root)
+	scripts/own-probe.sh
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## gofmt, vet and golangci-lint, also for a system that is not supported
