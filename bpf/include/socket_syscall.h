@@ -13,6 +13,8 @@
 /* Buffers of one call that are looked into, and messages of one mmsg call. */
 #define USER_IOVECS 6
 #define USER_MESSAGES 8
+/* A mask that keeps whatever is up to CAPTURE_MAX. */
+#define BOUND 16383
 
 /* A connection as seen from its descriptors. */
 struct fd_conn {
@@ -58,7 +60,7 @@ struct {
 
 struct fd_scratch {
 	struct rec rec;
-	__u8 data[2 * CAPTURE_MAX];
+	__u8 data[2 * (BOUND + 1) - sizeof(struct rec)];
 };
 
 struct {
@@ -180,6 +182,8 @@ static __always_inline __u32 copy_buffers(__u8 *dst, __u32 n, const struct buffe
 
 	if (n > CAPTURE_MAX)
 		n = CAPTURE_MAX;
+	barrier_var(n);
+	n &= BOUND; /* which is what verifiers before 6.12 understand */
 	if (b->base)
 		return bpf_probe_read_user(dst, n, (void *)b->base) ? 0 : n;
 	for (int i = 0; i < USER_IOVECS; i++) {
@@ -197,6 +201,8 @@ static __always_inline __u32 copy_buffers(__u8 *dst, __u32 n, const struct buffe
 		barrier_var(done);
 		if (take > CAPTURE_MAX || done >= CAPTURE_MAX)
 			break;
+		take &= BOUND;
+		done &= BOUND;
 		if (bpf_probe_read_user(dst + done, take, (void *)v.iov_base))
 			break;
 		done += take;

@@ -76,7 +76,7 @@ type objectFdConn struct {
 type objectFdScratch struct {
 	_    structs.HostLayout
 	Rec  objectRec
-	Data [24576]uint8
+	Data [32400]uint8
 }
 
 type objectProc struct {
