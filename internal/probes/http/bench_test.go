@@ -90,9 +90,9 @@ func newSubject(b *testing.B, signals probe.Signals, ratio float64) (*instrument
 		Logger: zap.NewNop(), Signals: signals, Clock: fakeClock{}, Emit: batcher.Emitter("http"),
 	}, cfg)
 	require.NoError(b, err)
-	p.correlator = correlate.New(correlate.DefaultLimits())
+	p.tracer.Correlator = correlate.New(correlate.DefaultLimits())
 	return p, func() {
-		p.correlator.Flush()
+		p.tracer.Correlator.Flush()
 		batcher.Flush()
 		require.NoError(b, sender.Shutdown(context.Background()))
 	}

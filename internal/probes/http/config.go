@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/aggregate"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
 )
 
 // Histogram names of Config.Metrics.Histogram.
 const (
-	HistogramExplicit    = "explicit"
-	HistogramExponential = "exponential"
+	HistogramExplicit    = aggregate.ExplicitKind
+	HistogramExponential = aggregate.ExponentialKind
 )
 
 // Config is the section "http" of the receiver's configuration.
@@ -38,18 +41,12 @@ type HeadersConfig struct {
 }
 
 // SamplingConfig says which traces are kept. Metrics count all exchanges.
-type SamplingConfig struct {
-	// Ratio of the traces that begin here, 0 to 1.
-	Ratio float64 `mapstructure:"ratio"`
-	// ParentBased keeps what its parent's flag says. Without it the ratio
-	// decides on the trace ID of all.
-	ParentBased bool `mapstructure:"parent_based"`
-}
+type SamplingConfig = tracing.SamplingConfig
 
 // MetricsConfig says how exchanges are aggregated.
 type MetricsConfig struct {
 	// Histogram is "explicit", with the conventions' boundaries, or "exponential".
-	Histogram string `mapstructure:"histogram"`
+	Histogram aggregate.Kind `mapstructure:"histogram"`
 	// BodySizes adds the metrics of body sizes.
 	BodySizes bool `mapstructure:"body_sizes"`
 	// ServerAddress adds server.address and server.port to servers' metrics.
@@ -63,7 +60,7 @@ type MetricsConfig struct {
 // DefaultConfig returns a new configuration with the defaults.
 func DefaultConfig() *Config {
 	return &Config{
-		Sampling: SamplingConfig{Ratio: 1, ParentBased: true},
+		Sampling: tracing.DefaultSamplingConfig(),
 		Metrics:  MetricsConfig{Histogram: HistogramExplicit, CardinalityLimit: 2000},
 	}
 }
@@ -83,11 +80,11 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("redact_query[%d]: %q is not the name of a query parameter", i, key))
 		}
 	}
-	if r := c.Sampling.Ratio; !(r >= 0 && r <= 1) {
-		errs = append(errs, fmt.Errorf("sampling::ratio: %v is not between 0 and 1", r))
+	if err := c.Sampling.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("sampling::%w", err))
 	}
-	if h := c.Metrics.Histogram; h != HistogramExplicit && h != HistogramExponential {
-		errs = append(errs, fmt.Errorf("metrics::histogram: %q is neither %q nor %q", h, HistogramExplicit, HistogramExponential))
+	if err := c.Metrics.Histogram.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("metrics::histogram: %w", err))
 	}
 	if c.Metrics.CardinalityLimit < 1 {
 		errs = append(errs, errors.New("metrics::cardinality_limit: must be at least 1"))

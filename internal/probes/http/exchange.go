@@ -6,6 +6,8 @@ package http
 import (
 	"slices"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/aggregate"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
@@ -15,8 +17,8 @@ import (
 func (h *handler) exchange(ex *http1.Exchange) {
 	p, c := h.p, h.peer
 	p.counts.Seen++
-	var derived facts
-	f := &derived
+	p.at = subject{p: p, peer: c, ex: ex}
+	f := &p.at.facts
 	p.derive(c, ex, f)
 	var s *series
 	if p.metrics != nil {
@@ -26,71 +28,59 @@ func (h *handler) exchange(ex *http1.Exchange) {
 		p.counts.Delivered++
 		return
 	}
-	r := parseContext(ex)
+	p.at.series, p.at.remote = s, parseContext(ex)
 	x := correlate.Exchange{
 		Seq: ex.RequestTag.Seq, Start: f.start, End: f.end,
 		RequestTID: ex.RequestTag.TID, ResponseTID: ex.ResponseTag.TID,
 	}
-	if c.role == stream.Client {
-		p.finishClient(c, ex, f, &r, s, &x)
+	wire := c.Wire()
+	if c.Role == stream.Client {
+		var serving stream.Ref
+		if !c.Process.GoRuntime {
+			serving = stream.Ref{Conn: ex.RequestTag.Ref[0], Seq: uint32(ex.RequestTag.Ref[1])}
+		}
+		p.tracer.Client(serving, wire, &x, &p.at)
 	} else {
-		p.finishServer(h.thread, c, ex, f, &r, s, &x)
-	}
-}
-
-func (p *instrument) finishServer(thread *correlate.Conn, c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, x *correlate.Exchange) {
-	var parent correlate.Parent
-	if c.local && !r.valid && r.decided == undecided {
-		wire := c.wire
-		wire.Seq = x.Seq
-		parent = p.correlator.OnWire(wire, x)
-		if parent.Wait() {
-			v := p.hold(c, ex, s)
-			p.correlator.HoldServer(thread, parent, wire, x, v, len(v.buf))
-			return
+		if p.at.remote.Says() {
+			wire = nil
 		}
+		p.tracer.Server(h.thread, wire, &x, &p.at)
 	}
-	id := p.finish(c, ex, f, r, s, parent.Context)
-	if thread != nil {
-		p.correlator.ServerDone(thread, x, id.Context)
-	}
+	p.at.ex = nil
 }
 
-func (p *instrument) finishClient(c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, x *correlate.Exchange) {
-	var wire *correlate.Wire
-	if c.local {
-		p.wire = c.wire
-		p.wire.Seq = x.Seq
-		wire = &p.wire
-	}
-	var parent correlate.Parent
-	if ref := ex.RequestTag.Ref; ref[0] != 0 && !c.process.GoRuntime {
-		parent = p.correlator.InThread(ref[0], uint32(ref[1]), x)
-		if parent.Wait() {
-			v := p.hold(c, ex, s)
-			p.correlator.HoldClient(parent, wire, x, v, len(v.buf))
-			return
-		}
-	}
-	id := p.finish(c, ex, f, r, s, parent.Context)
-	if wire != nil {
-		p.correlator.ClientDone(*wire, x, id.Context)
-	}
+// subject is the exchange at hand.
+type subject struct {
+	p      *instrument
+	peer   *peer
+	ex     *http1.Exchange
+	facts  facts
+	remote tracing.Remote
+	series *series
 }
 
-// finish makes the span of an exchange, unless it is sampled out.
-func (p *instrument) finish(c *peer, ex *http1.Exchange, f *facts, r *remote, s *series, parent *correlate.Context) identity {
-	id := p.place(c, parent, r)
+var _ tracing.Subject = (*subject)(nil)
+
+// Finish makes the span of the exchange, unless it is sampled out.
+func (s *subject) Finish(parent *correlate.Context) correlate.Context {
+	p, c, f := s.p, s.peer, &s.facts
+	id := p.tracer.Place(c.Role, parent, &s.remote)
 	if !id.Sampled {
 		p.counts.SampledOut++
-		return id
+		return id.Context
 	}
-	p.fill(p.emit.Span(c.process), c, ex, f, &id)
+	p.fill(p.emit.Span(c.Process), c, s.ex, f, &id)
 	p.counts.Delivered++
-	if s != nil {
-		s.duration.offer(exemplar{f.seconds(), f.end, id.TraceID, id.SpanID})
+	if s.series != nil {
+		s.series.Histograms[durations].Offer(aggregate.Exemplar{Value: f.seconds(), Time: f.end, TraceID: id.TraceID, SpanID: id.SpanID})
 	}
-	return id
+	return id.Context
+}
+
+// Hold copies what Finish needs.
+func (s *subject) Hold() (correlate.Held, int) {
+	v := s.p.hold(s.peer, s.ex, s.series)
+	return v, len(v.buf)
 }
 
 // held is an exchange that waits for its parent. It owns its bytes.
@@ -165,13 +155,12 @@ func (v *held) headers(in []http1.HeaderValue) []http1.HeaderValue {
 // Release makes the span of an exchange that was held.
 func (v *held) Release(parent *correlate.Context) correlate.Context {
 	p := v.p
-	var f facts
-	p.derive(v.peer, &v.ex, &f)
-	r := parseContext(&v.ex)
-	id := p.finish(v.peer, &v.ex, &f, &r, v.series, parent)
+	s := subject{p: p, peer: v.peer, ex: &v.ex, series: v.series, remote: parseContext(&v.ex)}
+	p.derive(v.peer, &v.ex, &s.facts)
+	ctx := s.Finish(parent)
 	v.peer, v.series, v.ex = nil, nil, http1.Exchange{}
 	if len(p.free) < maxFree && cap(v.buf) <= 4096 {
 		p.free = append(p.free, v)
 	}
-	return id.Context
+	return ctx
 }

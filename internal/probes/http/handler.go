@@ -4,58 +4,22 @@
 package http
 
 import (
-	"net/netip"
-
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/endpoint"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
-	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// peer is what the exchanges of one connection have in common. Held exchanges
-// use it also after the connection's end.
+// peer is one end of a connection. Held exchanges use it also after the
+// connection's end.
 type peer struct {
-	process *probe.ProcessInfo
-	role    stream.Role
-	unix    bool
-	local   bool           // both ends are on this host
-	wire    correlate.Wire // without Seq
-
-	remoteAddress string
-	remotePort    uint16
-	serverHost    string // the address of the server's end
-	serverPort    uint16
+	endpoint.Endpoint
 
 	// The last Host header or authority, and what it says.
 	authority, host string
 	port            uint16
 
-	metrics    *processMetrics
-	lastSeries *series
-}
-
-func newPeer(c *stream.Conn, role stream.Role, strings *interner) *peer {
-	p := &peer{process: c.Process, role: role, unix: c.Unix}
-	server, client := c.Local, c.Remote
-	if role == stream.Client {
-		server, client = client, server
-	}
-	p.wire = correlate.Wire{NetNS: c.NetNS, Client: client, Server: server}
-	p.local = !c.Unix && p.wire.Local()
-	p.remoteAddress, p.remotePort = addressOf(c.Remote, strings)
-	p.serverHost, p.serverPort = p.remoteAddress, p.remotePort
-	if role == stream.Server {
-		p.serverHost, p.serverPort = addressOf(server, strings)
-	}
-	return p
-}
-
-func addressOf(a netip.AddrPort, strings *interner) (string, uint16) {
-	if !a.IsValid() {
-		return "", 0
-	}
-	var text [64]byte
-	return strings.str(a.Addr().AppendTo(text[:0])), a.Port()
+	cursor cursor
 }
 
 // handler follows one connection.
@@ -91,15 +55,15 @@ func (p *instrument) newHandler(c *stream.Conn) *handler {
 }
 
 func (h *handler) setRole(r stream.Role) {
-	h.peer = newPeer(h.conn, r, h.p.strings)
+	h.peer = &peer{Endpoint: endpoint.Make(h.conn, r, h.p.strings)}
 	if r == stream.Server && h.p.traces && !h.conn.Process.GoRuntime {
-		h.thread = h.p.correlator.Open(h.conn.ID)
+		h.thread = h.p.tracer.Correlator.Open(h.conn.ID)
 	}
 }
 
 // direction maps that of the process's bytes to that of messages.
 func (h *handler) direction(d stream.Direction) http1.Direction {
-	if (d == stream.Receive) == (h.peer.role == stream.Server) {
+	if (d == stream.Receive) == (h.peer.Role == stream.Server) {
 		return http1.Request
 	}
 	return http1.Response
@@ -148,7 +112,7 @@ func (h *handler) Idle(ts uint64) { h.parser.Idle(ts) }
 func (h *handler) Close(reason stream.CloseReason, ts uint64) {
 	h.parser.Close(closeReason(reason), ts)
 	if h.thread != nil {
-		h.p.correlator.Close(h.thread)
+		h.p.tracer.Correlator.Close(h.thread)
 	}
 	h.parser.Reset()
 	h.conn, h.peer, h.thread = nil, nil, nil

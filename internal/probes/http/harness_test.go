@@ -167,7 +167,7 @@ const (
 
 // flush hands all on and returns the spans by service name.
 func (b *bench) flush() map[string][]ptrace.Span {
-	b.p.correlator.Flush()
+	b.p.tracer.Correlator.Flush()
 	return b.emitted()
 }
 
@@ -231,5 +231,5 @@ func attribute(m pcommon.Map, key string) string {
 func (b *bench) requireBalanced() {
 	b.t.Helper()
 	c := b.p.Counts()
-	require.Equal(b.t, c.Seen, c.Delivered+c.SampledOut+c.Filtered+c.TotalLost()+uint64(b.p.correlator.Held()))
+	require.Equal(b.t, c.Seen, c.Delivered+c.SampledOut+c.Filtered+c.TotalLost()+uint64(b.p.tracer.Correlator.Held()))
 }

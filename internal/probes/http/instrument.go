@@ -14,9 +14,10 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/intern"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
-	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -58,18 +59,16 @@ type instrument struct {
 	redactor     redactor
 	requestKeys  []string // attribute keys of captured headers
 	responseKeys []string
-	sampler      sampler
-	ids          ids
-	strings      *interner
+	tracer       *tracing.Tracer
+	strings      *intern.Strings
 	parsers      *http1.Config
-	correlator   *correlate.Correlator // the Daemon's
-	metrics      *aggregation          // nil without a metrics pipeline
+	metrics      *aggregation // nil without a metrics pipeline
 
 	counts probe.Counts // without what the parsers count
 	lost   uint64       // in the kernel's ring
 
 	// For the exchange at hand.
-	wire    correlate.Wire
+	at      subject
 	scratch []byte
 	free    []*held
 	idle    []*handler
@@ -93,9 +92,8 @@ func newInstrument(set probe.Settings, cfg *Config) (*instrument, error) {
 		router:   r,
 		names:    make([]string, len(cfg.Routes)*len(methods)),
 		redactor: newRedactor(cfg.RedactQuery),
-		sampler:  newSampler(cfg.Sampling),
-		ids:      newIDs(),
-		strings:  newInterner(),
+		tracer:   tracing.New(cfg.Sampling),
+		strings:  intern.New(),
 		parsers: http1.NewConfig(http1.Options{
 			RequestHeaders:  cfg.CaptureHeaders.Request,
 			ResponseHeaders: cfg.CaptureHeaders.Response,
@@ -123,7 +121,7 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if !ok {
 		return errors.New("http needs the probe socket, which is not loaded")
 	}
-	p.correlator = s.Correlator()
+	p.tracer.Correlator = s.Correlator()
 	return s.Register(p)
 }
 

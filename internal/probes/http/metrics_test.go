@@ -5,7 +5,6 @@ package http
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/aggregate"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -93,8 +93,8 @@ func TestBodySizeMetricsAreOptIn(t *testing.T) {
 }
 
 func TestExemplarsLinkToSampledSpans(t *testing.T) {
-	for _, kind := range []string{HistogramExplicit, HistogramExponential} {
-		t.Run(kind, func(t *testing.T) {
+	for _, kind := range []aggregate.Kind{HistogramExplicit, HistogramExponential} {
+		t.Run(string(kind), func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Metrics.Histogram = kind })
 			conn := b.conn(b.process("s"), stream.Server, "10.0.0.1:80", "10.0.0.2:999")
 			for i := range uint64(100) {
@@ -113,7 +113,7 @@ func TestExemplarsLinkToSampledSpans(t *testing.T) {
 			es := exemplars()
 			want := 1 // all in one bucket
 			if kind == HistogramExponential {
-				want = maxReservoir
+				want = 4
 			}
 			require.Equal(t, want, es.Len())
 			e := es.At(want - 1)
@@ -144,7 +144,7 @@ func TestCardinalityIsBounded(t *testing.T) {
 	require.Equal(t, 4, points.Len())
 	assert.Equal(t, "[otel.metric.overflow=true]", text(points.At(3).Attributes()))
 	assert.EqualValues(t, 7, points.At(3).Count())
-	assert.EqualValues(t, 7, b.p.metrics.overflowed)
+	assert.EqualValues(t, 7, b.p.metrics.table.Overflowed)
 	assert.NotContains(t, text(got["s/http.client.request.duration"].Histogram().DataPoints().At(0).Attributes()), "overflow")
 	assert.NotContains(t, text(got["q/http.server.request.duration"].Histogram().DataPoints().At(0).Attributes()), "overflow")
 }
@@ -176,44 +176,6 @@ func TestSignalsWithoutPipeline(t *testing.T) {
 	b.conn(b.process("s"), stream.Server, "10.0.0.1:80", "10.0.0.2:999").exchange(1, 2, 1, 1, stream.Ref{}, get, ok)
 	assert.Len(t, b.flush()["s"], 1)
 	assert.Empty(t, b.collect(epoch))
-}
-
-// Every value is in the bucket whose bounds hold it, at any scale.
-func TestExponentialBuckets(t *testing.T) {
-	for _, values := range [][]float64{
-		{1, 2, 4, 0.5, 0.25},
-		{0.001, 0.0010001, 0.00100001},
-		{1e-9, 1e9, 0, 3},
-		{math.Nextafter(1, 2), 1, math.Nextafter(1, 0)},
-	} {
-		e := newExponential()
-		for _, v := range values {
-			e.record(v)
-		}
-		require.LessOrEqual(t, len(e.counts), maxBuckets)
-		want := make([]uint64, len(e.counts))
-		zeros := uint64(0)
-		base := math.Exp2(math.Exp2(-float64(e.scale)))
-		for _, v := range values {
-			if v == 0 {
-				zeros++
-				continue
-			}
-			i := e.index(v)
-			want[i-e.offset]++
-			low, high := math.Pow(base, float64(i)), math.Pow(base, float64(i+1))
-			assert.LessOrEqual(t, low*(1-1e-9), v)
-			assert.GreaterOrEqual(t, high*(1+1e-9), v)
-		}
-		assert.Equal(t, want, e.counts)
-		assert.Equal(t, zeros, e.zero)
-	}
-	e := newExponential()
-	for _, v := range []float64{1, 2, 4} {
-		e.record(v)
-	}
-	assert.Equal(t, -1, e.index(1), "upper bounds are inclusive")
-	assert.Equal(t, 6, e.scale, "the largest at which 0 to 2 powers of two fit in 160 buckets")
 }
 
 // shifted is a wall clock that was set.

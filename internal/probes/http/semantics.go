@@ -87,9 +87,9 @@ func (f *facts) seconds() float64 { return float64(f.end-f.start) / 1e9 }
 func (p *instrument) derive(c *peer, ex *http1.Exchange, f *facts) {
 	f.target = parseTarget(ex.Target, ex.TargetTruncated)
 	f.method = methodOf(ex.Method)
-	f.failure = failureOf(c.role, ex)
+	f.failure = failureOf(c.Role, ex)
 	f.route = noRoute
-	if c.role == stream.Server {
+	if c.Role == stream.Server {
 		f.route = p.router.match(f.target.path)
 	}
 	f.start = firstOf(ex.RequestStart, ex.RequestEnd, ex.ResponseStart, ex.End)
@@ -121,14 +121,14 @@ func (p *instrument) serverAddress(c *peer, ex *http1.Exchange, t *target) (stri
 			if port == 0 {
 				port = defaultPort(t.scheme)
 			}
-			c.authority, c.host, c.port = p.strings.str(authority), p.strings.str(host), port
+			c.authority, c.host, c.port = p.strings.Str(authority), p.strings.Str(host), port
 			return c.host, port
 		}
 	}
 	if ex.RequestHeadCut && ex.Host == nil {
 		return "", 0
 	}
-	return c.serverHost, c.serverPort
+	return c.ServerAddress, c.ServerPort
 }
 
 func defaultPort(scheme []byte) uint16 {

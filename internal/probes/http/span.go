@@ -10,9 +10,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
-	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 )
 
 // Keys of attributes, as plain strings.
@@ -38,64 +38,9 @@ const (
 	keyErrorType      = string(semconv.ErrorTypeKey)
 )
 
-// W3C trace flags and the bits of OTLP's span flags beside them.
-const (
-	flagSampled  = 0x01
-	flagRandom   = 0x02
-	flagIsRemote = 0x200
-	flagHasWhere = 0x100 // the bit above is known
-)
-
-// identity is what a span gets from its place in a trace.
-type identity struct {
-	correlate.Context
-	parent [8]byte
-	flags  uint32
-}
-
-// place gives an exchange its IDs and decides on sampling. parent is the local
-// parent or nil; r is what the request's headers say.
-func (p *instrument) place(c *peer, parent *correlate.Context, r *remote) (id identity) {
-	id.SpanID = p.ids.span()
-	switch {
-	case parent != nil && (!r.valid || r.traceID == parent.TraceID):
-		id.TraceID, id.parent, id.State = parent.TraceID, parent.SpanID, parent.State
-		id.flags = flagHasWhere
-		// With parent_based false the trace's decision was made at its root,
-		// which is the same for all of it.
-		id.Sampled = parent.Sampled
-	case r.valid:
-		id.TraceID, id.parent, id.State = r.traceID, r.spanID, string(r.state)
-		if c.role == stream.Server {
-			id.flags = flagHasWhere | flagIsRemote
-		}
-		if p.sampler.parentBased && r.decided != undecided {
-			id.Sampled = r.decided == keep
-		} else {
-			id.Sampled, id.State = p.sampler.root(&id.TraceID, id.State)
-		}
-	default:
-		id.TraceID = p.ids.trace()
-		id.flags = flagRandom
-		if p.sampler.parentBased && r.decided != undecided {
-			id.Sampled = r.decided == keep
-		} else {
-			id.Sampled, id.State = p.sampler.root(&id.TraceID, "")
-		}
-	}
-	if id.Sampled {
-		id.flags |= flagSampled
-	}
-	return id
-}
-
 // fill writes the exchange to a span, by the HTTP semantic conventions.
-func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *facts, id *identity) {
-	span.SetTraceID(id.TraceID)
-	span.SetSpanID(id.SpanID)
-	span.SetParentSpanID(id.parent)
-	span.SetFlags(id.flags)
-	span.TraceState().FromRaw(id.State)
+func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *facts, id *tracing.Identity) {
+	id.Write(span)
 	span.SetName(p.spanName(f.method, f.route))
 	span.SetStartTimestamp(p.clock.Timestamp(f.start))
 	span.SetEndTimestamp(p.clock.Timestamp(f.end))
@@ -106,7 +51,7 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 	m.EnsureCapacity(p.attributeCount(c, ex, f))
 	m.PutStr(keyMethod, methods[f.method])
 	if f.method == 0 {
-		m.PutStr(keyMethodOriginal, p.strings.str(ex.Method))
+		m.PutStr(keyMethodOriginal, p.strings.Str(ex.Method))
 	}
 	if ex.StatusKnown {
 		m.PutInt(keyStatus, int64(ex.Status))
@@ -120,17 +65,17 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 			m.PutInt(keyServerPort, int64(f.port))
 		}
 	}
-	if c.remoteAddress != "" {
-		m.PutStr(keyPeerAddress, c.remoteAddress)
-		m.PutInt(keyPeerPort, int64(c.remotePort))
+	if c.RemoteAddress != "" {
+		m.PutStr(keyPeerAddress, c.RemoteAddress)
+		m.PutInt(keyPeerPort, int64(c.RemotePort))
 	}
-	if c.unix {
+	if c.Unix {
 		m.PutStr(keyTransport, "unix")
 	}
 	if int(ex.RequestMinor) < len(versions) {
 		m.PutStr(keyVersion, versions[ex.RequestMinor])
 	}
-	if c.role == stream.Client {
+	if c.Role == stream.Client {
 		span.SetKind(ptrace.SpanKindClient)
 		p.client(m, f)
 	} else {
@@ -157,7 +102,7 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 // server, 8 of a client, and those that not every span has.
 func (p *instrument) attributeCount(c *peer, ex *http1.Exchange, f *facts) int {
 	n := 11
-	if c.role == stream.Client {
+	if c.Role == stream.Client {
 		n = 8
 	} else if f.target.query != nil {
 		n++
@@ -177,20 +122,20 @@ func (p *instrument) attributeCount(c *peer, ex *http1.Exchange, f *facts) int {
 func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts) {
 	m.PutStr(keyScheme, scheme(string(f.target.scheme) == "https"))
 	if f.target.path != nil {
-		m.PutStr(keyPath, p.strings.str(f.target.path))
+		m.PutStr(keyPath, p.strings.Str(f.target.path))
 	}
 	if f.target.query != nil {
 		p.scratch = p.redactor.appendQuery(p.scratch[:0], f.target.query)
-		m.PutStr(keyQuery, p.strings.str(p.scratch))
+		m.PutStr(keyQuery, p.strings.Str(p.scratch))
 	}
 	if f.route != noRoute {
 		m.PutStr(keyRoute, p.cfg.Routes[f.route])
 	}
-	if c.remoteAddress != "" {
-		m.PutStr(keyClientAddress, c.remoteAddress)
+	if c.RemoteAddress != "" {
+		m.PutStr(keyClientAddress, c.RemoteAddress)
 	}
 	if len(ex.UserAgent) > 0 {
-		m.PutStr(keyUserAgent, p.strings.str(ex.UserAgent))
+		m.PutStr(keyUserAgent, p.strings.Str(ex.UserAgent))
 	}
 }
 
@@ -218,7 +163,7 @@ func (p *instrument) client(m pcommon.Map, f *facts) {
 		b = p.redactor.appendQuery(append(b, '?'), t.query)
 	}
 	p.scratch = b
-	m.PutStr(keyFull, p.strings.str(b))
+	m.PutStr(keyFull, p.strings.Str(b))
 }
 
 func isIPv6(host string) bool {
@@ -241,7 +186,7 @@ func (p *instrument) headers(m pcommon.Map, keys []string, values []http1.Header
 		if v.Type() != pcommon.ValueTypeSlice {
 			list = v.SetEmptySlice()
 		}
-		list.AppendEmpty().SetStr(p.strings.str(values[i].Value))
+		list.AppendEmpty().SetStr(p.strings.Str(values[i].Value))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -86,7 +87,7 @@ func TestOneTraceInEveryOrder(t *testing.T) {
 			for _, name := range order {
 				steps[name]()
 			}
-			require.Zero(t, b.p.correlator.Held(), "released as soon as the parent is known")
+			require.Zero(t, b.p.tracer.Correlator.Held(), "released as soon as the parent is known")
 			spans := b.emitted()
 			require.Len(t, spans["python"], 2)
 			require.Len(t, spans["nginx"], 1)
@@ -166,8 +167,8 @@ func TestNoParentInThread(t *testing.T) {
 				if !serverFirst {
 					c.server(s.server)
 				}
-				b.p.correlator.Tick(200e6 + 31e9)
-				require.Zero(t, b.p.correlator.Held())
+				b.p.tracer.Correlator.Tick(200e6 + 31e9)
+				require.Zero(t, b.p.tracer.Correlator.Held())
 				client := byKind(b.emitted()["python"], ptrace.SpanKindClient)
 				assert.False(t, client.TraceID().IsEmpty())
 				assert.True(t, client.ParentSpanID().IsEmpty())
@@ -197,26 +198,26 @@ func TestWireHoldIsBounded(t *testing.T) {
 	for i := range uint32(100) {
 		nginx.exchange(100, 110, 1000*i, 5, stream.Ref{}, get, ok)
 	}
-	assert.Equal(t, 16, b.p.correlator.Held(), "clients of this server were never seen")
-	b.p.correlator.Tick(110e6 + 2e9 - 1)
-	assert.Equal(t, 16, b.p.correlator.Held())
-	b.p.correlator.Tick(110e6 + 2e9)
-	assert.Zero(t, b.p.correlator.Held())
-	assert.EqualValues(t, 16, b.p.correlator.Stats().Expired)
+	assert.Equal(t, 16, b.p.tracer.Correlator.Held(), "clients of this server were never seen")
+	b.p.tracer.Correlator.Tick(110e6 + 2e9 - 1)
+	assert.Equal(t, 16, b.p.tracer.Correlator.Held())
+	b.p.tracer.Correlator.Tick(110e6 + 2e9)
+	assert.Zero(t, b.p.tracer.Correlator.Held())
+	assert.EqualValues(t, 16, b.p.tracer.Correlator.Stats().Expired)
 	assert.Len(t, b.emitted()["nginx"], 100)
 	b.requireBalanced()
 
 	python := b.conn(b.process("python"), stream.Client, pythonPort, nginxAddr)
 	python.exchange(5000, 5010, 500_000, 7, stream.Ref{}, get, ok)
 	nginx.exchange(6000, 6010, 600_000, 5, stream.Ref{}, get, ok)
-	assert.Equal(t, 1, b.p.correlator.Held(), "a client was seen: waiting pays again")
+	assert.Equal(t, 1, b.p.tracer.Correlator.Held(), "a client was seen: waiting pays again")
 }
 
 func TestRemotePeerIsNeverHeld(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.conn(b.process("nginx"), stream.Server, "10.0.0.1:80", "10.0.0.2:999")
 	c.exchange(1, 2, 1, 1, stream.Ref{}, get, ok)
-	assert.Zero(t, b.p.correlator.Stats().Held)
+	assert.Zero(t, b.p.tracer.Correlator.Stats().Held)
 	assert.Len(t, b.emitted()["nginx"], 1)
 }
 
@@ -236,7 +237,7 @@ func TestSamplingIsDecidedOnce(t *testing.T) {
 		for _, s := range list {
 			traces[s.TraceID()]++
 			assert.Equal(t, "ot=th:c", s.TraceState().AsRaw())
-			assert.NotZero(t, s.Flags()&flagSampled)
+			assert.NotZero(t, s.Flags()&tracing.FlagSampled)
 		}
 	}
 	for id, n := range traces {
@@ -264,7 +265,7 @@ func TestParentsDecisionIsKept(t *testing.T) {
 		{"b3 leaves it open", "X-B3-TraceId: " + traceA + "\nX-B3-SpanId: b7ad6b7169203331\n", 0, true, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, func(cfg *Config) { cfg.Sampling = SamplingConfig{c.ratio, c.parentBased} })
+			b := newBench(t, func(cfg *Config) { cfg.Sampling = SamplingConfig{Ratio: c.ratio, ParentBased: c.parentBased} })
 			conn := b.conn(b.process("s"), stream.Server, "10.0.0.1:80", "10.0.0.2:999")
 			conn.exchange(1, 2, 1, 1, stream.Ref{}, "GET / HTTP/1.1\n"+c.header+"\n", ok)
 			assert.Len(t, b.flush()["s"], c.want)
@@ -281,7 +282,7 @@ func TestHeldExchangesOwnTheirData(t *testing.T) {
 	for i := range uint32(10) {
 		nginx.exchange(100, 110, 1000*i, 5, stream.Ref{}, fmt.Sprintf("GET /p%d?q=%d HTTP/1.1\nHost: h\nX: v%d\nUser-Agent: u%d\n\n", i, i, i, i), ok)
 	}
-	require.Equal(t, 10, b.p.correlator.Held())
+	require.Equal(t, 10, b.p.tracer.Correlator.Held())
 	for i, s := range b.flush()["nginx"] {
 		a := s.Attributes()
 		assert.Equal(t, fmt.Sprintf("/p%d q=%d [\"v%d\"] u%d", i, i, i, i), fmt.Sprint(attribute(a, "url.path"), " ", attribute(a, "url.query"), " ", attribute(a, "http.request.header.x"), " ", attribute(a, "user_agent.original")))

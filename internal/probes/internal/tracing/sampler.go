@@ -1,43 +1,38 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package http
+package tracing
 
 import (
-	crand "crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 )
 
-// ids makes trace and span IDs. All bits are random.
-type ids struct{ rng *rand.ChaCha8 }
-
-func newIDs() ids {
-	var seed [32]byte
-	crand.Read(seed[:]) // never fails
-	return ids{rand.NewChaCha8(seed)}
-}
-
-func (g ids) trace() (id [16]byte) {
-	for id == [16]byte{} {
-		binary.LittleEndian.PutUint64(id[:], g.rng.Uint64())
-		binary.LittleEndian.PutUint64(id[8:], g.rng.Uint64())
-	}
-	return id
-}
-
-func (g ids) span() (id [8]byte) {
-	for id == [8]byte{} {
-		binary.LittleEndian.PutUint64(id[:], g.rng.Uint64())
-	}
-	return id
-}
-
 // maxThreshold is 2^56: the randomness of a trace has 56 bits.
 const maxThreshold = 1 << 56
+
+// SamplingConfig says which traces are kept. Metrics count all exchanges.
+type SamplingConfig struct {
+	// Ratio of the traces that begin here, 0 to 1.
+	Ratio float64 `mapstructure:"ratio"`
+	// ParentBased keeps what its parent's flag says. Without it the ratio
+	// decides on the trace ID of all.
+	ParentBased bool `mapstructure:"parent_based"`
+}
+
+// DefaultSamplingConfig keeps all that a parent does not forbid.
+func DefaultSamplingConfig() SamplingConfig { return SamplingConfig{Ratio: 1, ParentBased: true} }
+
+// Validate checks the ratio.
+func (c *SamplingConfig) Validate() error {
+	if !(c.Ratio >= 0 && c.Ratio <= 1) {
+		return fmt.Errorf("ratio: %v is not between 0 and 1", c.Ratio)
+	}
+	return nil
+}
 
 // sampler decides by consistent probability: a trace is kept when its
 // randomness is not below the rejection threshold (OpenTelemetry specification,
