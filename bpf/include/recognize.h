@@ -202,6 +202,13 @@ static __always_inline enum message classify(const __u8 *b, enum proto proto, bo
 	}
 }
 
+/* Tells a response that is not the last one to its request (RFC 9110 section
+ * 15.2: "HTTP/1.1 1xx"). */
+static __always_inline bool is_interim(const __u8 *b, enum proto proto)
+{
+	return proto == PROTO_HTTP1 && b[9] == '1';
+}
+
 static __always_inline __u32 lower(__u32 four)
 {
 	return four | 0x20202020;

@@ -112,6 +112,43 @@ static __always_inline __u8 copy_last(int d, __u8 *dst, __u8 *tmp, __u32 len,
 	return 8;
 }
 
+/* Notes bytes that are reported, or need not be. This comes last: the record
+ * tells when and how the bytes before them ended. */
+static __always_inline void passed(struct conn *c, int d, __u64 now)
+{
+	c->last_ts[d] = now;
+	c->last_len[d] = 0;
+	*(__u64 *)c->last[d] = 0;
+}
+
+/* Notes bytes that are reported later, with their last eight. Fewer, which are
+ * at look, follow those of the run before: a body's last chunk is five bytes. */
+static __always_inline void passed_unseen(struct conn *c, int d, struct scratch *sc,
+					  const __u8 *look, __u32 looked, __u32 len,
+					  const struct source *src, __u64 now)
+{
+	__u64 *last = (__u64 *)c->last[d], bytes;
+	__u32 had = c->last_len[d], drop;
+
+	c->last_ts[d] = now;
+	if (len >= 8) {
+		c->last_len[d] = copy_last(d, c->last[d], sc->last, len, src);
+		return;
+	}
+	__builtin_memcpy(&bytes, look, 8);
+	if (looked < len) {
+		*last = 0;
+		c->last_len[d] = 0;
+	} else if (had + len <= 8) {
+		*last |= bytes << (8 * had & 63);
+		c->last_len[d] = had + len;
+	} else {
+		drop = had + len - 8;
+		*last = *last >> (8 * drop & 63) | bytes << (8 * (had - drop) & 63);
+		c->last_len[d] = 8;
+	}
+}
+
 static __always_inline const struct tcp_sock *tcp_of(const struct sock *sk)
 {
 	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
@@ -303,7 +340,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	struct scratch *sc;
 	enum message m;
 	bool is_request, one_at_a_time;
-	__u32 which = d, n, skip, ready = 0, off = 0;
+	__u32 which = d, n, looked, skip, ready = 0, off = 0;
 	__u8 *look, starts, turn;
 
 	if (!c->known[d]) {
@@ -321,8 +358,6 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		src->off += skip;
 		len -= skip;
 	}
-	c->last_ts[d] = now;
-	c->last_len[d] = 0;
 	sc = bpf_map_lookup_elem(&socket_scratch, &which);
 	if (!sc)
 		return;
@@ -347,14 +382,14 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			look = sc->data + off;
 		}
 	}
-	n = ready;
+	looked = ready;
 	if (!ready) {
 		look = sc->data;
 		__builtin_memset(look, 0, LOOK);
-		n = copy_bytes(d, look, len < LOOK ? len : LOOK, src);
+		looked = copy_bytes(d, look, len < LOOK ? len : LOOK, src);
 	}
 	if (c->role == ROLE_UNKNOWN) {
-		m = n < 4 ? MSG_NONE : recognize(look, len, &c->proto);
+		m = looked < 4 ? MSG_NONE : recognize(look, len, &c->proto);
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
@@ -362,6 +397,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			}
 			c->next[d] = seq + len;
 			c->pos[d] += len;
+			passed(c, d, now);
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
@@ -369,8 +405,10 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		one_at_a_time = c->proto != PROTO_HTTP2;
 	}
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
-	if (is_request && is_secret(look, c->proto))
+	if (is_request && is_secret(look, c->proto)) {
+		passed(c, d, now);
 		return;
+	}
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
 	if (starts)
@@ -379,14 +417,14 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		ready = 0;
 	n = len < c->budget[d] ? len : c->budget[d];
 	if (!n) {
-		c->last_len[d] = copy_last(d, c->last[d], sc->data, len, src);
+		passed_unseen(c, d, sc, look, looked, len, src, now);
 		return;
 	}
 	c->budget[d] -= n;
 	if (c->role == ROLE_SERVER && starts && one_at_a_time) {
 		if (is_request)
 			thread_open(c->id, seq);
-		else
+		else if (!is_interim(look, c->proto))
 			thread_done(c->id);
 	}
 	if (is_request) {
@@ -395,6 +433,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 				ready = copy_request(c, d, sc, len, src);
 			if (ready) {
 				keep_request(c, d, seq, len, now);
+				passed(c, d, now);
 				return;
 			}
 		}
@@ -405,6 +444,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	if (!accepted)
 		len = n;
 	send_segment(c, d, sc, seq, len, n, ready, starts, is_request, other_seq, src, now);
+	passed(c, d, now);
 }
 
 SEC("tp_btf/skb_copy_datagram_iovec")

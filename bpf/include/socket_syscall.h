@@ -305,8 +305,6 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 		n = copy_look(look, len, b);
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
-	c->last_ts[d] = now;
-	c->next_seq[d] = seq + len;
 	if (c->role == ROLE_UNKNOWN) {
 		m = n < 4 ? MSG_NONE : recognize(look, len, &c->proto);
 		if (m == MSG_NONE) {
@@ -314,6 +312,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 				c->state = S_OPTED_OUT;
 				count(C_OPTED_OUT);
 			}
+			c->last_ts[d] = now;
+			c->next_seq[d] = seq + len;
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
@@ -330,13 +330,15 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 		n = 0;
 	if (!n) {
 		c->pos[d] += len;
+		c->last_ts[d] = now;
+		c->next_seq[d] = seq + len;
 		return;
 	}
 	c->budget[d] -= n;
 	if (server && starts && c->proto != PROTO_HTTP2) {
 		if (is_request) {
 			tid_open(c->id, seq);
-		} else {
+		} else if (!is_interim(look, c->proto)) {
 			struct thread *t = tid_state();
 
 			if (t)
@@ -348,6 +350,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	fill_fd_rec(r, c, now, 0);
 	add_fd_rest(r, c, !d);
 	add_fd_rest(r, c, d);
+	c->last_ts[d] = now;
+	c->next_seq[d] = seq + len;
 	s = next_seg(r);
 	if (!s)
 		return;
