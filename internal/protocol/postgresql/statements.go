@@ -1,0 +1,149 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package postgresql
+
+import "bytes"
+
+// statement is a query text with the name it was prepared under. It is immutable once made
+// and counted by its users: the tables and the queued operations.
+type statement struct {
+	name, text []byte
+	known      bool // text was seen
+	cut        bool // text is only a beginning
+	refs       int
+}
+
+// portal is a bound statement.
+type portal struct {
+	st      *statement
+	started bool // an Execute was seen
+}
+
+// newStatement copies name and text. The caller holds the first reference.
+func (c *Config) newStatement(name, text []byte, known, cut bool) *statement {
+	var s *statement
+	if n := len(c.free); n > 0 {
+		s = c.free[n-1]
+		c.free = c.free[:n-1]
+	} else {
+		s = &statement{name: []byte{}, text: []byte{}} // empty is not nil, which is unknown
+	}
+	if len(text) > c.maxText {
+		text, cut = text[:c.maxText], true
+	}
+	if cut {
+		c.stats.TextsCut++
+	}
+	s.name = append(s.name[:0], name[:min(len(name), maxName)]...)
+	s.text = append(s.text[:0], text...)
+	s.known, s.cut, s.refs = known, cut, 1
+	return s
+}
+
+func (c *Config) release(s *statement) {
+	if s == nil {
+		return
+	}
+	if s.refs--; s.refs == 0 && len(c.free) < maxFree && cap(s.text) <= 2*defaultMaxText {
+		c.free = append(c.free, s)
+	}
+}
+
+func (s *statement) use() *statement {
+	s.refs++
+	return s
+}
+
+// size is what a table pays for an entry.
+func (s *statement) size() int { return len(s.text) + 2*len(s.name) + 64 }
+
+// tables are the statements and portals of one connection by name; "" is the unnamed one.
+type tables struct {
+	statements map[string]*statement
+	portals    map[string]portal
+	bytes      int // of the statements
+}
+
+// setStatement takes over the caller's reference.
+func (p *Parser) setStatement(s *statement) {
+	t := &p.tables
+	p.dropStatement(s.name)
+	if len(t.statements) >= p.cfg.maxStatements || t.bytes+s.size() > tableTexts*p.cfg.maxText {
+		// Statements of a connection have a long life: forget any one, not the newest.
+		for k, old := range t.statements {
+			if k == "" && len(t.statements) > 1 {
+				continue
+			}
+			p.dropStatement(old.name)
+			p.cfg.stats.StatementsForgotten++
+			if len(t.statements) < p.cfg.maxStatements && t.bytes+s.size() <= tableTexts*p.cfg.maxText {
+				break
+			}
+		}
+	}
+	if t.statements == nil {
+		t.statements = make(map[string]*statement)
+	}
+	t.statements[string(s.name)] = s
+	t.bytes += s.size()
+}
+
+func (p *Parser) dropStatement(name []byte) {
+	if s, ok := p.tables.statements[string(name)]; ok {
+		p.tables.bytes -= s.size()
+		delete(p.tables.statements, string(s.name))
+		p.cfg.release(s)
+	}
+}
+
+// statementOf gives a new reference to the statement of that name, known or not.
+func (p *Parser) statementOf(name []byte) *statement {
+	if s, ok := p.tables.statements[string(name)]; ok {
+		return s.use()
+	}
+	return p.cfg.newStatement(name, nil, false, false)
+}
+
+// setPortal takes a reference of its own.
+func (p *Parser) setPortal(name []byte, s *statement) {
+	t := &p.tables
+	p.dropPortal(name)
+	if len(name) > maxName || len(t.portals) >= p.cfg.maxStatements {
+		p.cfg.stats.StatementsForgotten++
+		return
+	}
+	if t.portals == nil {
+		t.portals = make(map[string]portal)
+	}
+	t.portals[string(name)] = portal{st: s.use()}
+}
+
+func (p *Parser) dropPortal(name []byte) {
+	if o, ok := p.tables.portals[string(name)]; ok {
+		delete(p.tables.portals, string(name))
+		p.cfg.release(o.st)
+	}
+}
+
+// dropPortals forgets all portals: they end with their transaction.
+func (p *Parser) dropPortals() {
+	for k, o := range p.tables.portals {
+		delete(p.tables.portals, k)
+		p.cfg.release(o.st)
+	}
+}
+
+func (p *Parser) dropStatements() {
+	for k, s := range p.tables.statements {
+		delete(p.tables.statements, k)
+		p.cfg.release(s)
+	}
+	p.tables.bytes = 0
+}
+
+// cstring splits a NUL-terminated string off b.
+func cstring(b []byte) (s, rest []byte, ok bool) {
+	s, rest, ok = bytes.Cut(b, []byte{0})
+	return s, rest, ok
+}
