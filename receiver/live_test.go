@@ -25,12 +25,8 @@ import (
 func TestLiveStartAndShutdownLeaveNothing(t *testing.T) {
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
-	rounds := 100
-	if testing.Short() {
-		rounds = 3
-	}
 	f := NewFactory()
-	for range rounds {
+	for range 100 {
 		all := createAll(t, f, f.CreateDefaultConfig())
 		for _, c := range all {
 			require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))

@@ -9,9 +9,13 @@ import (
 	"testing"
 )
 
-// RequireRoot skips the test where programs cannot be loaded, and says so.
+// RequireRoot skips the test where programs cannot be loaded, and with -short,
+// and says so.
 func RequireRoot(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("loads eBPF programs into the running kernel: not with -short")
+	}
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux: loads eBPF programs")
 	}

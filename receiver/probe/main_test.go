@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		reason = "needs root"
 	}
 	if reason != "" {
-		fmt.Println("SKIP: Example: it loads an eBPF program and " + reason)
+		fmt.Fprintln(os.Stderr, "SKIP: Example: it loads an eBPF program and "+reason)
 		if err := flag.Set("test.skip", "^Example$"); err != nil {
 			panic(err)
 		}
