@@ -4,21 +4,25 @@
 #
 # Installs the Debian packages that a task needs and that are not there.
 #   install-deps.sh generate   to compile the BPF programs
-#   install-deps.sh test       what the live tests observe, and the above
+#   install-deps.sh test       what the tests compile with and observe, and the above
+#   install-deps.sh kernels    to fetch other kernels and boot them
 set -euo pipefail
 
 generate=(clang-19 llvm-19 libbpf-dev bpftool)
+kernels=(qemu-system-x86 qemu-system-arm cpio)
 test=(
+	gcc libc6-dev # the race detector, programs of tests in C
 	nginx-light redis-server postgresql # servers to observe
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
-	strace jq iproute2 procps
+	strace jq iproute2 procps util-linux cpio git ca-certificates
 )
 
 case "${1:-}" in
 generate) want=("${generate[@]}") ;;
 test) want=("${generate[@]}" "${test[@]}") ;;
+kernels) want=("${kernels[@]}") ;;
 *)
-	echo "usage: $0 generate|test" >&2
+	echo "usage: $0 generate|test|kernels" >&2
 	exit 2
 	;;
 esac
