@@ -1,0 +1,207 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import "bytes"
+
+// Verdict of Recognize.
+type Verdict uint8
+
+const (
+	No       Verdict = iota // not RESP
+	NeedMore                // a possible start, too short or too common to tell
+	Yes                     // the start of a command or a reply
+)
+
+// Recognize tells from the first bytes of a direction whether a message starts there, and
+// which. An array of strings whose first is a command of Redis is a command; else what
+// looks like a reply is one. Inline commands are not recognised: "GET k", "PING" or "QUIT"
+// begin messages of memcached, NATS and others too. Nor do "+OK" and "-ERR" tell, which
+// POP3 and NATS also say: they need more.
+func Recognize(b []byte) (Direction, Verdict) {
+	if len(b) == 0 {
+		return Request, NeedMore
+	}
+	if b[0] == '*' {
+		if v := arrayVerdict(b, true); v != No {
+			return Request, v
+		}
+	}
+	v := replyVerdict(b)
+	if v == Yes && (bytes.HasPrefix(b, []byte("+OK")) || bytes.HasPrefix(b, []byte("-ERR"))) {
+		v = NeedMore
+	}
+	return Response, v
+}
+
+// header reads "*3" CRLF and returns the bytes behind it.
+func header(b []byte) (n number, rest []byte, res readResult) {
+	rest, res = n.read(b[1:])
+	return n, rest, res
+}
+
+// arrayVerdict judges a command sent as an array. With known, only commands of the table
+// count, else all that may be a name.
+func arrayVerdict(b []byte, known bool) Verdict {
+	n, rest, res := header(b)
+	if res == readMore && len(b) < 16 {
+		return NeedMore
+	}
+	if res != readDone || n.sign != 0 || n.v == 0 || n.v > 1<<31-1 {
+		return No
+	}
+	if len(rest) == 0 {
+		return NeedMore
+	}
+	if rest[0] != '$' {
+		return No
+	}
+	l, name, res := header(rest)
+	if res == readMore && len(rest) < 8 {
+		return NeedMore
+	}
+	if res != readDone || l.sign != 0 || l.v == 0 || l.v > maxWord {
+		return No
+	}
+	var w word
+	w.add(name[:min(len(name), int(l.v))])
+	if !w.upper() && w.n > 0 {
+		return No
+	}
+	if len(name) < int(l.v) {
+		return NeedMore
+	}
+	if known && lookup(w.bytes()) == nil {
+		return No
+	}
+	return ends(name[l.v:])
+}
+
+// ends judges the CRLF behind a string, and what follows an argument or a reply.
+func ends(b []byte) Verdict {
+	if len(b) > 0 && b[0] != '\r' || len(b) > 1 && b[1] != '\n' {
+		return No
+	}
+	if len(b) < 2 {
+		return NeedMore
+	}
+	return Yes
+}
+
+// commandVerdict judges where a command may begin: Yes, or NeedMore for all that is not
+// known to be none.
+func commandVerdict(b []byte) Verdict {
+	if b[0] == '*' {
+		return arrayVerdict(b, false)
+	}
+	line, _, whole := bytes.Cut(b, []byte{'\n'})
+	name := line
+	if i := bytes.IndexAny(line, " \r"); i >= 0 {
+		name = line[:i]
+	} else if !whole {
+		var w word
+		if w.add(name); w.upper() && commandPrefix(w.bytes()) {
+			return NeedMore
+		}
+		return No
+	}
+	var w word
+	w.add(name)
+	if !w.upper() || lookup(w.bytes()) == nil {
+		return No
+	}
+	for _, c := range line {
+		if c < ' ' && c != '\r' && c != '\t' || c > '~' {
+			return No
+		}
+	}
+	return Yes
+}
+
+func commandPrefix(b []byte) bool {
+	for name := range commands {
+		if len(b) <= len(name) && string(b) == name[:len(b)] {
+			return true
+		}
+	}
+	return false
+}
+
+// replyVerdict judges where a reply may begin. Lengths must be followed by what they say as
+// far as it is there.
+func replyVerdict(b []byte) Verdict { return valueVerdict(b, 4) }
+
+func valueVerdict(b []byte, depth int) Verdict {
+	switch b[0] {
+	case '+', '-':
+		return lineVerdict(b[1:])
+	case '#':
+		if len(b) > 1 && b[1] != 't' && b[1] != 'f' {
+			return No
+		}
+		if len(b) < 2 {
+			return NeedMore
+		}
+		return ends(b[2:])
+	case '_':
+		return ends(b[1:])
+	case '(', ',':
+		return numberVerdict(b[1:])
+	case ':', '$', '=', '!', '*', '~', '%', '>', '|':
+	default:
+		return No
+	}
+	n, rest, res := header(b)
+	switch {
+	case res == readMore && len(b) < 24:
+		return NeedMore
+	case res != readDone:
+		return No
+	case b[0] == ':':
+		return Yes
+	case n.sign == '+', n.sign == '-' && (n.v != 1 || b[0] != '$' && b[0] != '*'):
+		return No
+	case n.sign == '-':
+		return Yes
+	case b[0] == '$', b[0] == '=', b[0] == '!':
+		switch {
+		case n.v > maxString:
+			return No
+		case uint64(len(rest)) <= n.v:
+			return NeedMore
+		}
+		return ends(rest[n.v:])
+	case n.v > maxElements:
+		return No
+	case n.v == 0, depth == 0:
+		return Yes
+	case len(rest) == 0:
+		return NeedMore
+	}
+	return valueVerdict(rest, depth-1)
+}
+
+func lineVerdict(b []byte) Verdict {
+	for i, c := range b {
+		switch {
+		case c == '\r':
+			return ends(b[i:])
+		case i == 0 && (c|0x20 < 'a' || c|0x20 > 'z'), c < ' ' || c == 0x7f, i > 512:
+			return No
+		}
+	}
+	return NeedMore
+}
+
+func numberVerdict(b []byte) Verdict {
+	for i, c := range b {
+		if c == '\r' && i > 0 {
+			return ends(b[i:])
+		}
+		if (c < '0' || c > '9') && !bytes.ContainsRune([]byte("+-.eEinfa"), rune(c)) || i > 512 {
+			return No
+		}
+	}
+	return NeedMore
+}
