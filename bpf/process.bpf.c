@@ -59,9 +59,10 @@ static __always_inline void count(enum process_counter which)
 		__sync_fetch_and_add(n, 1);
 }
 
-static __always_inline void set_state(__u32 tgid, __u64 start, __u32 state)
+/* time is that of the event from which user space will decide. */
+static __always_inline void set_state(__u32 tgid, __u64 start, __u32 state, __u64 time)
 {
-	struct proc p = {.start = start, .state = state};
+	struct proc p = {.start = start, .state = state, .since = time};
 
 	if (bpf_map_update_elem(&procs, &tgid, &p, BPF_ANY))
 		count(C_MAP_FULL);
@@ -114,11 +115,13 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		return 0;
 	}
 	state = p->state;
-	set_state(tgid, task_start(child), state);
-	if (state != PROC_PENDING)
+	if (state != PROC_PENDING) {
+		set_state(tgid, task_start(child), state, 0);
 		return 0;
+	}
 	/* User space decides on the parent without knowing of this child. */
 	fill(&e, PROCESS_FORK, child, state);
+	set_state(tgid, e.start, state, e.time);
 	e.cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(e.comm, COMM_LEN);
 	send(&e, C_OTHER, C_OTHER_LOST);
@@ -151,7 +154,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	if (config->on_exec == config->absent)
 		bpf_map_delete_elem(&procs, &tgid);
 	else
-		set_state(tgid, r->event.start, config->on_exec);
+		set_state(tgid, r->event.start, config->on_exec, r->event.time);
 
 	n = bpf_probe_read_kernel_str(r->data, PATH_LEN, bprm->filename);
 	off = string_length(n);
@@ -241,7 +244,7 @@ int BPF_PROG(process_listen, const struct sock *sk, const int oldstate, const in
 	e.state = state;
 	bpf_get_current_comm(e.comm, COMM_LEN);
 	if (state == PROC_IGNORED)
-		set_state(tgid, e.start, PROC_PENDING);
+		set_state(tgid, e.start, PROC_PENDING, e.time);
 	send(&e, C_OTHER, C_OTHER_LOST);
 	return 0;
 }

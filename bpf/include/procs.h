@@ -15,7 +15,7 @@ enum proc_state {
 struct proc {
 	__u64 start; /* boot time, ns; 0 when user space did not know it exactly */
 	enum proc_state state;
-	__u32 pad;
+	__u32 since; /* low bits of the time of the event that made it pending */
 };
 
 struct proc_config {

@@ -16,10 +16,11 @@ import (
 // States are the decisions as the kernel knows them.
 type States interface {
 	// Set makes a decision known. start is in boot time, ns, with the
-	// resolution of /proc at least. reported tells that the kernel reported the
-	// process itself, and forgets it at its exit: then only a process that the
-	// kernel still knows is set, so that no decision outlives its process.
-	Set(pid uint32, start uint64, selected, reported bool)
+	// resolution of /proc at least. at is the time of the event that was decided
+	// on, or 0 for a process that was found in /proc. The kernel forgets a process
+	// that it reported at its exit: so only one that it still knows is set, and
+	// none that a later event has made undecided again.
+	Set(pid uint32, start uint64, selected bool, at uint64)
 	// Selected tells whether the kernel observes the process, decided or not.
 	Selected(pid uint32) bool
 }

@@ -294,3 +294,15 @@ func TestMapHoldsOnlyTheLiving(t *testing.T) {
 	}
 	require.NoError(t, it.Err())
 }
+
+// What is decided late, on an exec that another one followed, must not undo that
+// the process is undecided, and then selected, by the later one.
+func TestDecisionOnEarlierExecLeavesTheLaterOne(t *testing.T) {
+	livetest.RequireRoot(t)
+	sh := program(t, "/bin/sh")
+	w := attach(t, selectBy(t, discovery.Selector{Exe: sh}), defaultConfig().(*Config))
+	cmd, _, _ := spawn(t, "/bin/bash", "exec "+sh+" -c 'echo ready; read x'")
+	livetest.Pump(t, w.Daemon, nil) // only now
+	w.eventually(t, "both execs", func() bool { return len(w.of(cmd.Process.Pid, discovery.Exec)) == 2 })
+	assert.True(t, (*states)(w.Daemon).Selected(uint32(cmd.Process.Pid)))
+}

@@ -24,7 +24,7 @@ type processProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Pad   uint32
+	Since uint32
 }
 
 type processProcConfig struct {

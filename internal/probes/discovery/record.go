@@ -46,7 +46,7 @@ type processExec struct {
 type proc struct {
 	start uint64
 	state uint32
-	_     uint32
+	since uint32
 }
 
 type procConfig struct {

@@ -17,9 +17,12 @@ type states Daemon
 
 // Set implements [discovery.States]. The map holds only what differs from the
 // default, so that it is small.
-func (d *states) Set(pid uint32, start uint64, selected, reported bool) {
+func (d *states) Set(pid uint32, start uint64, selected bool, at uint64) {
+	reported := at != 0
 	if pid == d.selection.Self {
 		selected, reported = false, false
+	} else if reported && d.undecidedAgain(pid, at) {
+		return
 	} else if selected == d.selection.All() {
 		// Whether or not it was there, now it is not.
 		_ = d.procs.Delete(pid)
@@ -39,6 +42,13 @@ func (d *states) Set(pid uint32, start uint64, selected, reported bool) {
 	}
 	d.notSet++
 	d.logger.Debug("Could not make a decision on a process known.", zap.Uint32("pid", pid), zap.Error(err))
+}
+
+// undecidedAgain tells that the process waits for a decision on a later event
+// than that of the given time, as when it was forked and has called exec since.
+func (d *states) undecidedAgain(pid uint32, at uint64) bool {
+	var p proc
+	return d.procs.Lookup(pid, p.bytes()) == nil && p.state == statePending && p.since != uint32(at)
 }
 
 // Selected implements [discovery.States].

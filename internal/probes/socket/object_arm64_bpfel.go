@@ -83,7 +83,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Pad   uint32
+	Since uint32
 }
 
 type objectProcConfig struct {
