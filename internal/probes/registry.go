@@ -10,6 +10,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -21,5 +22,6 @@ func All() []probe.Factory {
 		process.Factory(),
 		socket.Factory(),
 		http.Factory(),
+		redis.Factory(),
 	}
 }

@@ -1,0 +1,126 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+// Package dbtest helps live tests of Instruments: a receiver with sinks, and real
+// servers as children of the test.
+package dbtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver"
+)
+
+// Receiver is a running receiver and what it gave to the pipelines.
+type Receiver struct {
+	t       testing.TB
+	all     []component.Component
+	traces  *consumertest.TracesSink
+	metrics *consumertest.MetricsSink
+	ended   bool
+}
+
+// Start runs a receiver with a configuration. It ends with the test at the latest.
+func Start(t testing.TB, config map[string]any) *Receiver {
+	t.Helper()
+	livetest.RequireRoot(t)
+	f := receiver.NewFactory()
+	cfg := f.CreateDefaultConfig()
+	require.NoError(t, confmap.NewFromStringMap(config).Unmarshal(cfg))
+	r := &Receiver{t: t, traces: &consumertest.TracesSink{}, metrics: &consumertest.MetricsSink{}}
+	set := receivertest.NewNopSettings(metadata.Type)
+	traces, err := f.CreateTraces(t.Context(), set, cfg, r.traces)
+	require.NoError(t, err)
+	metrics, err := f.CreateMetrics(t.Context(), set, cfg, r.metrics)
+	require.NoError(t, err)
+	r.all = []component.Component{traces, metrics}
+	for _, c := range r.all {
+		require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
+	}
+	t.Cleanup(r.Shutdown)
+	return r
+}
+
+// Shutdown ends the receiver, which hands on the rest.
+func (r *Receiver) Shutdown() {
+	if r.ended {
+		return
+	}
+	r.ended = true
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, c := range r.all {
+		require.NoError(r.t, c.Shutdown(ctx))
+	}
+}
+
+// Spans gives those of connections to a server's port.
+func (r *Receiver) Spans(port int) []ptrace.Span {
+	var out []ptrace.Span
+	for _, td := range r.traces.AllTraces() {
+		for _, rs := range td.ResourceSpans().All() {
+			for _, ss := range rs.ScopeSpans().All() {
+				for _, s := range ss.Spans().All() {
+					if Attribute(s.Attributes(), "server.port") == int64(port) {
+						out = append(out, s)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Measured sums the last values of a histogram over the attribute sets that pick accepts.
+func (r *Receiver) Measured(name string, pick func(pcommon.Map) bool) uint64 {
+	last := map[string]uint64{}
+	for _, md := range r.metrics.AllMetrics() {
+		for _, rm := range md.ResourceMetrics().All() {
+			instance := Attribute(rm.Resource().Attributes(), "service.instance.id")
+			for _, sm := range rm.ScopeMetrics().All() {
+				for _, m := range sm.Metrics().All() {
+					if m.Name() != name || m.Type() != pmetric.MetricTypeHistogram {
+						continue
+					}
+					for _, p := range m.Histogram().DataPoints().All() {
+						if pick(p.Attributes()) {
+							v := pcommon.NewValueMap()
+							p.Attributes().CopyTo(v.Map())
+							last[instance.(string)+v.AsString()+p.StartTimestamp().String()] = p.Count()
+						}
+					}
+				}
+			}
+		}
+	}
+	var sum uint64
+	for _, n := range last {
+		sum += n
+	}
+	return sum
+}
+
+// Attribute gives an attribute's value or nil.
+func Attribute(m pcommon.Map, key string) any {
+	v, ok := m.Get(key)
+	if !ok {
+		return nil
+	}
+	return v.AsRaw()
+}
