@@ -103,11 +103,15 @@ func (p *Parser) abort(st *stream, reason CloseReason, ts uint64) {
 	}
 }
 
-// finish emits a stream. ts is the time it was over, unless the response's end is known.
+// finish emits a stream. ts is the time it was over, unless the response's end is known; 0
+// when that was lost.
 func (p *Parser) finish(st *stream, o Outcome, r CloseReason, ts uint64) {
 	e := &p.cfg.ex
 	st.fill(e)
 	e.Outcome, e.Reason, e.End = o, r, ts
+	if ts == 0 {
+		e.End = p.clock
+	}
 	if e.ResponseEnd != 0 {
 		e.End = e.ResponseEnd
 	}

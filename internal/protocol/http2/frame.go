@@ -265,10 +265,14 @@ const (
 
 func (p *Parser) settings(d Direction, b []byte) {
 	other := &p.side[1-d]
+	if p.side[d].frame.cut {
+		other.table.limit = 0
+	}
 	for ; len(b) >= 6; b = b[6:] {
 		switch v := binary.BigEndian.Uint32(b[2:]); binary.BigEndian.Uint16(b) {
 		case settingHeaderTableSize:
 			// The encoder tells in the block when its table changes; this only bounds it.
+			other.maxTable = max(other.maxTable, v)
 			if t := &other.table; t.limit != 0 {
 				t.limit = max(t.limit, v)
 			}

@@ -22,8 +22,9 @@ type side struct {
 	block block
 	buf   []byte // a frame header or payload that came in pieces
 
-	maxFrame uint32 // what the receiver of this side allows
-	table    table
+	// What the receiver of this side allows: the largest that its settings named.
+	maxFrame, maxTable uint32
+	table              table
 }
 
 // Parser follows one connection. It belongs to its Config's goroutine.
@@ -264,7 +265,12 @@ func (p *Parser) prefaceBytes(b []byte) []byte {
 	}
 	p.idsKnown, p.maxID = true, 0
 	sd.table.reset(true)
-	if rs := &p.side[Response]; !rs.block.seen {
+	rs := &p.side[Response]
+	sd.table.limit = max(defaultTable, sd.maxTable) // a server may send its settings first
+	if rs.blind {
+		sd.table.limit = 0
+	}
+	if !rs.block.seen {
 		rs.table.reset(true)
 		if !rs.seen {
 			rs.synced = true
@@ -299,6 +305,7 @@ func (p *Parser) lose(d Direction) {
 	}
 	sd.blind = true
 	p.loseTable(d)
+	p.side[1-d].table.limit = 0 // settings may have been lost
 	if d == Request {
 		p.idsKnown = false
 	}

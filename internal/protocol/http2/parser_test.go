@@ -350,6 +350,31 @@ func TestJoinedLate(t *testing.T) {
 	}
 }
 
+// Settings allow larger tables than the default, also when the server sends them before the
+// client's preface. A table grows when its encoder says so.
+func TestHeaderTableSize(t *testing.T) {
+	for _, allowed := range []uint32{defaultTable, 8192} {
+		c, cl, sv := newConn(t, Options{}), newPeer(), newPeer()
+		sv.fr.WriteSettings(xhttp2.Setting{ID: xhttp2.SettingHeaderTableSize, Val: allowed})
+		c.seg(Response, sv.take(), 0)
+		cl.fr.WriteSettings()
+		c.seg(Request, preface+cl.take(), 0)
+		cl.enc.SetMaxDynamicTableSizeLimit(8192)
+		cl.enc.SetMaxDynamicTableSize(8192)
+		for id := uint32(1); id < 200; id += 2 {
+			c.seg(Request, cl.headers(id, true, get(fmt.Sprint("/", id/40))...).take(), 0)
+			c.seg(Response, sv.headers(id, true, ":status=204").take(), 0)
+		}
+		bad := uint64(0)
+		if allowed < 8192 {
+			bad = 1
+		}
+		if s := c.cfg.Stats(); s.BadBlocks != bad || s.Exchanges != 100 || bad == 0 && s.UnknownFields != 0 || c.p.side[Request].table.limit != allowed*uint32(1-bad) {
+			t.Errorf("allowed %d: limit %d, %+v", allowed, c.p.side[Request].table.limit, *s)
+		}
+	}
+}
+
 func TestUpgraded(t *testing.T) {
 	c, cl, sv := newConn(t, Options{RequestHeaders: []string{"x-a"}}), newPeer(), newPeer()
 	c.p.Upgrade(&Exchange{Method: []byte("GET"), Path: []byte("/up"), Host: []byte("h"), RequestStart: 3, RequestEnd: 4,
