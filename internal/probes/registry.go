@@ -12,6 +12,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/sql"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -23,5 +24,6 @@ func All() []probe.Factory {
 		socket.Factory(),
 		http.Factory(),
 		redis.Factory(),
+		sql.Factory(),
 	}
 }

@@ -1,0 +1,184 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package sql_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/dbtest"
+)
+
+// installed finds a program of PostgreSQL, which Debian keeps off the path.
+func installed(t *testing.T, name string) string {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	require.NoError(t, err)
+	return dbtest.Program(t, append(found, name)...)
+}
+
+// account finds a user that is not root, and makes a folder of its own.
+func account(t *testing.T, name string) (uid, gid int, dir string) {
+	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		u, err = user.Lookup("nobody")
+	}
+	require.NoError(t, err)
+	uid, _ = strconv.Atoi(u.Uid)
+	gid, _ = strconv.Atoi(u.Gid)
+	dir, err = os.MkdirTemp("", "sql") // that of the test cannot be entered by others
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chown(dir, uid, gid))
+	return uid, gid, dir
+}
+
+// postgres is a running PostgreSQL.
+type postgres struct {
+	t    *testing.T
+	port int
+	exe  string
+}
+
+func startPostgres(t *testing.T) *postgres {
+	t.Helper()
+	livetest.RequireRoot(t)
+	p := &postgres{t: t, port: dbtest.FreePort(t), exe: installed(t, "postgres")}
+	uid, gid, dir := account(t, "postgres")
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(installed(t, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+	initdb.Dir = dir
+	dbtest.Run(t, dbtest.As(t, initdb, uid, gid))
+	server := exec.Command(p.exe, "-D", data, "-p", strconv.Itoa(p.port), "-k", dir, "-c", "listen_addresses=127.0.0.1",
+		"-c", "fsync=off", "-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track_utility=on", "-c", "autovacuum=off")
+	server.Dir = dir
+	dbtest.Serve(t, p.port, dbtest.As(t, server, uid, gid))
+	require.Eventually(t, func() bool {
+		return p.command("psql", "-c", "SELECT 1").Run() == nil // it may be starting up
+	}, time.Minute, 50*time.Millisecond)
+	return p
+}
+
+// command makes one of a client, with arguments behind those of the connection.
+func (p *postgres) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(installed(p.t, name), append([]string{"-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "postgres"}, args...)...)
+	cmd.Env = append(os.Environ(), "PGDATABASE=postgres", "PGSSLMODE=disable", "PGGSSENCMODE=disable")
+	return cmd
+}
+
+func (p *postgres) psql(args ...string) string {
+	return dbtest.Run(p.t, p.command("psql", append([]string{"-X", "-A", "-t", "-q"}, args...)...))
+}
+
+// calls is the number of statements that the server executed since the reset,
+// without the one that asks. Of prepared BEGIN and END it counts only the first.
+func (p *postgres) calls() int {
+	n, err := strconv.Atoi(strings.TrimSpace(p.psql("-c", `SELECT coalesce(sum(calls), 0) FROM pg_stat_statements
+		WHERE query NOT LIKE '%pg_stat_statements%' AND query NOT IN ('BEGIN', 'END')`)))
+	require.NoError(p.t, err)
+	return n
+}
+
+// operations are the spans of one side, without those of the test's own questions.
+func operations(spans []ptrace.Span, kind ptrace.SpanKind) []ptrace.Span {
+	return slices.DeleteFunc(slices.Clone(spans), func(s ptrace.Span) bool {
+		text, _ := dbtest.Attribute(s.Attributes(), "db.query.text").(string)
+		return s.Kind() != kind || strings.Contains(text, "pg_stat_statements")
+	})
+}
+
+// The server's own count of statements is what is seen, in every way that pgbench can
+// speak to it.
+func TestLivePgStatStatements(t *testing.T) {
+	livetest.CheckLeaks(t)
+	for _, mode := range []string{"simple", "extended", "prepared"} {
+		t.Run(mode, func(t *testing.T) {
+			p := startPostgres(t)
+			p.psql("-c", "CREATE EXTENSION pg_stat_statements")
+			dbtest.Run(t, p.command("pgbench", "-i", "-q", "-s", "1"))
+			r := dbtest.Start(t, map[string]any{
+				"collection_interval": "200ms",
+				"targets":             []any{map[string]any{"exe": p.exe}, map[string]any{"exe": "/usr/lib/postgresql/*/bin/pgbench"}},
+				"probes":              map[string]any{"sql": map[string]any{}},
+			})
+			p.psql("-c", "SELECT pg_stat_statements_reset()")
+			dbtest.Run(t, p.command("pgbench", "-n", "-M", mode, "-c", "2", "-t", "200"))
+			want := p.calls()
+			require.GreaterOrEqual(t, want, 2*200*5)
+			r.Shutdown()
+			spans := r.Spans(p.port)
+			server := operations(spans, ptrace.SpanKindServer)
+			const transactions = 2 * 2 * 200 // BEGIN and END
+			assert.Equal(t, want, len(server)-transactions)
+			assert.Equal(t, want, len(operations(spans, ptrace.SpanKindClient))-transactions)
+			summaries := map[string]int{}
+			for _, s := range server {
+				summaries[s.Name()]++
+				require.Equal(t, "postgres", dbtest.Attribute(s.Attributes(), "db.namespace"))
+			}
+			for _, name := range []string{"BEGIN", "END", "UPDATE pgbench_accounts", "SELECT pgbench_accounts", "UPDATE pgbench_tellers", "UPDATE pgbench_branches", "INSERT pgbench_history"} {
+				assert.Equal(t, 400, summaries[name], "%s of %v", name, summaries)
+			}
+			assert.EqualValues(t, 400, r.Measured("db.client.operation.duration", func(m pcommon.Map) bool {
+				return dbtest.Attribute(m, "db.query.summary") == "SELECT pgbench_accounts"
+			}))
+			assert.EqualValues(t, 400, r.Measured(db.ServerDuration, func(m pcommon.Map) bool {
+				return dbtest.Attribute(m, "db.query.summary") == "SELECT pgbench_accounts"
+			}))
+		})
+	}
+}
+
+// What psql sends becomes spans with names, errors and the context of a comment; no
+// literal leaves the receiver.
+func TestLivePsql(t *testing.T) {
+	livetest.CheckLeaks(t)
+	p := startPostgres(t)
+	r := dbtest.Start(t, map[string]any{
+		"targets": []any{map[string]any{"exe": p.exe}},
+		"probes":  map[string]any{"sql": map[string]any{}},
+	})
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	p.psql("-c", "CREATE TABLE users (name text)")
+	p.psql("-c", "INSERT INTO users VALUES ('hunter2')")
+	require.Error(t, p.command("psql", "-c", "SELECT * FROM missing WHERE a = 'hunter2'").Run())
+	p.psql("-c", fmt.Sprintf("SELECT * FROM users WHERE name = 'hunter2' /*traceparent='00-%s-b7ad6b7169203331-01'*/", trace))
+	r.Shutdown()
+	byName := map[string]ptrace.Span{}
+	for _, s := range operations(r.Spans(p.port), ptrace.SpanKindServer) {
+		byName[s.Name()] = s
+		for k, v := range s.Attributes().All() {
+			assert.NotContains(t, v.AsString(), "hunter2", k)
+			assert.NotContains(t, v.AsString(), "traceparent", k)
+		}
+	}
+	attr := func(span, key string) any { return dbtest.Attribute(byName[span].Attributes(), key) }
+	require.Len(t, byName, 4)
+	assert.Equal(t, "INSERT INTO users VALUES (?)", attr("INSERT users", "db.query.text"))
+	assert.Equal(t, "INSERT", attr("INSERT users", "db.operation.name"))
+	assert.Equal(t, "42P01", attr("SELECT missing", "db.response.status_code"))
+	assert.Equal(t, "42P01", attr("SELECT missing", "error.type"))
+	assert.Equal(t, ptrace.StatusCodeError, byName["SELECT missing"].Status().Code())
+	assert.Equal(t, "SELECT * FROM users WHERE name = ?", attr("SELECT users", "db.query.text"))
+	assert.Equal(t, trace, byName["SELECT users"].TraceID().String())
+	assert.Equal(t, "b7ad6b7169203331", byName["SELECT users"].ParentSpanID().String())
+}
