@@ -178,5 +178,5 @@ func plausible(b []byte, n int64) bool {
 		return false
 	}
 	next := size + headerLen // a further command, if any
-	return next >= n || next+headerLen >= int64(len(b)) || b[next+3] == 0
+	return size == maxPacket || next >= n || next+headerLen >= int64(len(b)) || b[next+3] == 0
 }
