@@ -60,7 +60,8 @@ struct rec {
 	__u16 family;
 	__u16 lport;
 	__u16 rport;
-	__u8 pad[6];
+	__u16 lost; /* requests of this connection that began in records lost so far */
+	__u8 pad[4];
 	__u8 laddr[16];
 	__u8 raddr[16];
 	struct seg segs[MAX_SEGS];

@@ -26,6 +26,7 @@ struct conn {
 	__u16 family;
 	__u16 lport;
 	__u16 rport;
+	__u16 lost;
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 version;	 /* odd while a program changes the state: for the sweep */
@@ -207,6 +208,7 @@ static __always_inline void fill_rec(struct rec *r, struct conn *c, __u64 now, _
 	r->family = c->family;
 	r->lport = c->lport;
 	r->rport = c->rport;
+	r->lost = c->lost;
 	__builtin_memcpy(r->laddr, c->laddr, 16);
 	__builtin_memcpy(r->raddr, c->raddr, 16);
 }

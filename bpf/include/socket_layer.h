@@ -277,6 +277,7 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 		count(C_LOST_RING);
 		if (lost)
 			count_n(C_LOST_STARTS, lost);
+		c->lost += lost;
 	}
 }
 
@@ -538,6 +539,7 @@ int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
 		count(C_LOST_RING);
 		if (starts)
 			count_n(C_LOST_STARTS, starts);
+		c->lost += starts;
 		c->stored.len = 0;
 		return 0;
 	}

@@ -32,7 +32,8 @@ struct fd_conn {
 	__u16 family;
 	__u16 lport;
 	__u16 rport;
-	__u8 pad[4];
+	__u16 lost;
+	__u8 pad[2];
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 budget[2];
@@ -257,6 +258,7 @@ static __always_inline void fill_fd_rec(struct rec *r, struct fd_conn *c, __u64 
 	r->family = c->family;
 	r->lport = c->lport;
 	r->rport = c->rport;
+	r->lost = c->lost;
 	__builtin_memcpy(r->laddr, c->laddr, 16);
 	__builtin_memcpy(r->raddr, c->raddr, 16);
 }
@@ -380,8 +382,10 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	count(C_SEEN);
 	if (bpf_ringbuf_output(&socket_events, r, sizeof(*r) + cap, wakeup_flags())) {
 		count(C_LOST_RING);
-		if (is_request && starts)
+		if (is_request && starts) {
 			count(C_LOST_STARTS);
+			c->lost++;
+		}
 	}
 }
 

@@ -81,6 +81,9 @@ type Segment struct {
 	// Seq is the TCP sequence number of the first byte: the same at both ends.
 	// On other sockets it counts bytes from where observation began.
 	Seq uint32
+	// Lost counts the requests of the connection that began in records which
+	// were lost before this segment. Protocol.Lost was told of them. It wraps.
+	Lost uint16
 	// TID is the thread that received or sent the first byte.
 	TID uint32
 	// Parent names the request that this thread was serving, and no other, when it

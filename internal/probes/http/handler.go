@@ -32,6 +32,9 @@ type handler struct {
 	// sends, nil for clients and Go programs.
 	thread *correlate.Conn
 	in     http1.Segment // for the call at hand
+	// lost is Segment.Lost as last seen, unanswered how many of these requests
+	// have not had their response yet.
+	lost, unanswered uint16
 }
 
 var _ stream.Handler = (*handler)(nil)
@@ -91,8 +94,22 @@ func (h *handler) Segment(s *stream.Segment) {
 		Data: s.Data, Len: s.Len, Last: s.Last, LastLen: s.LastLen, Start: s.Start, End: s.End,
 		Tag: http1.Tag{TID: s.TID, Seq: s.Seq, Ref: [2]uint64{s.Parent.Conn, uint64(s.Parent.Seq)}},
 	}
+	h.unanswered += s.Lost - h.lost
+	h.lost = s.Lost
+	before := h.p.parsers.Stats().OrphanResponses
 	h.parser.Segment(h.direction(s.Dir), &h.in)
+	if h.unanswered > 0 {
+		h.answerLost(h.p.parsers.Stats().OrphanResponses - before)
+	}
 	h.in.Data = nil
+}
+
+// answerLost takes note of responses without a known request: they belong to
+// requests that were lost, as far as there are such, and are counted as that.
+func (h *handler) answerLost(orphans uint64) {
+	known := min(orphans, uint64(h.unanswered))
+	h.unanswered -= uint16(known)
+	h.p.answeredLost += known
 }
 
 func (h *handler) Skip(d stream.Direction, n int64) {
@@ -116,6 +133,7 @@ func (h *handler) Close(reason stream.CloseReason, ts uint64) {
 	}
 	h.parser.Reset()
 	h.conn, h.peer, h.thread = nil, nil, nil
+	h.lost, h.unanswered = 0, 0
 	if len(h.p.idle) < maxIdle {
 		h.p.idle = append(h.p.idle, h)
 	}

@@ -66,6 +66,8 @@ type instrument struct {
 
 	counts probe.Counts // without what the parsers count
 	lost   uint64       // in the kernel's ring
+	// answeredLost are the responses to these that the parsers saw.
+	answeredLost uint64
 
 	// For the exchange at hand.
 	at      subject
@@ -163,7 +165,7 @@ func (p *instrument) Counts() probe.Counts {
 	c.Lost[probe.RingFull] += p.lost
 	c.Lost[probe.Overflow] += s.DropOverflow
 	c.Lost[probe.Truncated] += s.DropAmbiguous + s.DropNoStatus
-	c.Lost[probe.Unmatched] += s.DropUpgraded + s.OrphanResponses
+	c.Lost[probe.Unmatched] += s.DropUpgraded + s.OrphanResponses - p.answeredLost
 	c.Lost[probe.Undecodable] += s.UndecodableRequests
 	c.Seen += c.TotalLost()
 	return c

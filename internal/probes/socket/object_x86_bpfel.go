@@ -30,14 +30,15 @@ type objectConn struct {
 	Family    uint16
 	Lport     uint16
 	Rport     uint16
+	Lost      uint16
 	Laddr     [16]uint8
 	Raddr     [16]uint8
+	_         [2]byte
 	Version   uint32
 	Next      [2]uint32
 	Swept     uint32
 	TurnBytes uint32
 	Budget    [2]uint32
-	_         [4]byte
 	Pos       [2]uint64
 	LastTs    [2]uint64
 	Last      [2][8]uint8
@@ -61,7 +62,8 @@ type objectFdConn struct {
 	Family    uint16
 	Lport     uint16
 	Rport     uint16
-	Pad       [4]uint8
+	Lost      uint16
+	Pad       [2]uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
 	Budget    [2]uint32
@@ -108,7 +110,8 @@ type objectRec struct {
 	Family uint16
 	Lport  uint16
 	Rport  uint16
-	Pad    [6]uint8
+	Lost   uint16
+	Pad    [4]uint8
 	Laddr  [16]uint8
 	Raddr  [16]uint8
 	Segs   [4]objectSeg

@@ -163,6 +163,7 @@ func (d *daemon) record(raw []byte) {
 	for i := range r.Segs[:r.Nsegs] {
 		s := &r.Segs[i]
 		data = fill(&d.seg, s, data)
+		d.seg.Lost = r.Lost
 		d.table.Segment(h, &d.seg, s.Pos, r.Time)
 	}
 	if r.Flags&flagIdle != 0 {
