@@ -6,6 +6,9 @@ package receiver
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
@@ -31,6 +34,11 @@ type Config struct {
 	// A section that is left out of the YAML file chooses every Instrument with
 	// its defaults; an empty one chooses none.
 	Probes map[string]any `mapstructure:"probes"`
+	// Variants forces variants of probes, by the probe's name, in place of the
+	// best one that the kernel can run. It is for tests and for support cases:
+	// the names are those in the log at Start and in ebpfcompat, may change with
+	// any release, and no message or document recommends the key.
+	Variants map[string]string `mapstructure:"variants"`
 	// ResourceAttributes switches resource attributes on and off.
 	ResourceAttributes metadata.ResourceAttributesConfig `mapstructure:"resource_attributes"`
 	// Events switches log events on and off.
@@ -79,7 +87,32 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("resource_attributes::%s::events_exclude: %w", name, errFilter))
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Variants)) {
+		if err := c.checkVariant(name, c.Variants[name]); err != nil {
+			errs = append(errs, fmt.Errorf("variants::%s: %w", name, err))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// checkVariant tells whether a probe has a variant.
+func (c *Config) checkVariant(name, variant string) error {
+	f, ok := c.factories[name]
+	if !ok {
+		return fmt.Errorf("there is no such probe; known are %s", list(maps.Keys(c.factories)))
+	}
+	var known []string
+	for _, v := range f.Manifest.Variants {
+		known = append(known, v.Name)
+	}
+	switch {
+	case slices.Contains(known, variant):
+		return nil
+	case len(known) == 0:
+		return errors.New("the probe has no variants")
+	default:
+		return fmt.Errorf("the probe has no variant %q; it has %s", variant, strings.Join(known, ", "))
+	}
 }
 
 func newDefaultConfig(factories map[string]probe.Factory) *Config {

@@ -44,7 +44,10 @@ func testProbes() Option {
 		clear(f.probes)
 		WithProbes(
 			probe.Factory{
-				Manifest:      probe.Manifest{Name: "alpha", Signals: probe.Traces | probe.Metrics},
+				Manifest: probe.Manifest{
+					Name: "alpha", Signals: probe.Traces | probe.Metrics,
+					Variants: []probe.Variant{{Name: "fast"}, {Name: "slow"}},
+				},
 				DefaultConfig: func() any { return &alphaConfig{Depth: 3} },
 			},
 			probe.Factory{Manifest: probe.Manifest{Name: "beta", Signals: probe.Logs}},
@@ -103,6 +106,7 @@ func TestConfigFull(t *testing.T) {
     probes:
       alpha: {depth: 7}
       daemon:
+    variants: {alpha: slow}
     resource_attributes:
       process.owner: {enabled: false}
     events:
@@ -119,6 +123,7 @@ func TestConfigFull(t *testing.T) {
 	}, cfg.Targets)
 	assert.Equal(t, []TargetConfig{{Exe: "/usr/bin/sshd"}}, cfg.Exclude)
 	assert.Equal(t, map[string]any{"alpha": &alphaConfig{Depth: 7}, "daemon": nil}, cfg.Probes)
+	assert.Equal(t, map[string]string{"alpha": "slow"}, cfg.Variants)
 	assert.False(t, cfg.Events.ProcessExec.Enabled)
 	assert.True(t, cfg.Events.ProcessExit.Enabled)
 
@@ -159,6 +164,9 @@ func TestConfigMistakes(t *testing.T) {
 		"{probes: {alpha: {depth: deep}}}":                                    "probes::alpha: decoding failed",
 		"{probes: {alpha: {depth: -1}}}":                                      "receivers::ebpf::probes::alpha: depth: must not be negative",
 		"{probes: {beta: {depth: 1}}}":                                        `probes::beta: has no configuration, but "depth" is set`,
+		"{variants: {gamma: fast}}":                                           "variants::gamma: there is no such probe; known are alpha, beta, daemon, old",
+		"{variants: {alpha: best}}":                                           `variants::alpha: the probe has no variant "best"; it has fast, slow`,
+		"{variants: {beta: fast}}":                                            "variants::beta: the probe has no variants",
 		"{resource_attributes: {host.nam: {}}}":                               "host.nam",
 		"{resource_attributes: {host.name: {events_include: [{strict: x}]}}}": "resource_attributes::host.name::events_include: is not supported",
 	} {

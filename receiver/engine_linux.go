@@ -39,6 +39,7 @@ func newManager(set engineSettings) (engine, error) {
 			CollectionInterval: cfg.CollectionInterval,
 			FailUnsupported:    cfg.OnUnsupported == Fail,
 			Probes:             cfg.chosenProbes(),
+			Variants:           cfg.Variants,
 			Selection:          selection,
 			Retry:              cfg.Retry,
 			Version:            version,

@@ -17,7 +17,11 @@ import (
 
 var _ confmap.Unmarshaler = (*Config)(nil)
 
-const probesKey = "probes"
+const (
+	probesKey = "probes"
+	// variantsKey is for tests and support cases: it works, but is not offered.
+	variantsKey = "variants"
+)
 
 // Unmarshal fills in the configuration. Each section under "probes:" goes into
 // the configuration struct of the probe of that name. Keys and probes that do
@@ -97,6 +101,7 @@ func checkKeys(conf *confmap.Conf, t reflect.Type) error {
 	addKeys(known, t)
 	for _, key := range slices.Sorted(maps.Keys(conf.ToStringMap())) {
 		if !known[key] {
+			delete(known, variantsKey)
 			return fmt.Errorf("%s: there is no such key; known are %s", key, list(maps.Keys(known)))
 		}
 	}

@@ -43,12 +43,16 @@ func (m *Manager) load(ctx context.Context, u *unit) {
 		}
 		return
 	}
+	forced := m.set.Config.Variants[u.name]
 	var rejected []rejection
-	for _, v := range u.factory.Manifest.Variants {
+	for i, v := range u.factory.Manifest.Variants {
+		if forced != "" && v.Name != forced {
+			continue
+		}
 		err := m.loadVariant(ctx, u, v, deps, shared)
 		if err == nil {
-			u.outcome = outcome{state: running, variant: v.Name, loses: v.Loses, rejected: rejected}
-			if len(rejected) > 0 {
+			u.outcome = outcome{state: running, variant: v.Name, loses: v.Loses, rejected: rejected, forced: forced != ""}
+			if i > 0 {
 				u.outcome.state = degraded
 			}
 			return

@@ -30,6 +30,8 @@ type Config struct {
 	FailUnsupported bool
 	// Probes holds the configurations of the chosen probes by name.
 	Probes map[string]any
+	// Variants forces variants by the name of the probe.
+	Variants map[string]string
 	// Selection is given to the probes.
 	Selection any
 	// Retry says how refused telemetry is sent again.

@@ -160,6 +160,21 @@ func TestVariantFallsBackAndSaysWhy(t *testing.T) {
 	require.NoError(t, m.Shutdown(t.Context()))
 }
 
+func TestForcedVariantIsTheOnlyOne(t *testing.T) {
+	for forced, want := range map[string]state{"best": unsupported, "weaker": degraded} {
+		d := &diary{}
+		f := &fake{name: "p", diary: d, failLoad: map[string]error{"best": errors.New("no trampolines")}}
+		set := settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs, Variants: []probe.Variant{variant("best"), variant("weaker")}}))
+		set.Config.Variants = map[string]string{"p": forced}
+		m := New(set)
+		require.NoError(t, m.Start(t.Context()))
+		require.Equal(t, want, m.units["p"].outcome.state)
+		require.Contains(t, d.lines, "load p "+forced)
+		require.NoError(t, m.Shutdown(t.Context()))
+		require.Len(t, slices.DeleteFunc(d.lines, func(s string) bool { return s[:4] != "load" }), 1)
+	}
+}
+
 func TestUnsupportedProbeCostsThatProbeAlone(t *testing.T) {
 	refusal := errors.New("the kernel has no such hook")
 	for _, demand := range []bool{false, true} {

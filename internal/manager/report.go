@@ -26,6 +26,9 @@ func (m *Manager) report() error {
 		if o.variant != "" {
 			fields = append(fields, zap.String("variant", o.variant))
 		}
+		if o.forced {
+			fields = append(fields, zap.Bool("forced", true))
+		}
 		if d := u.factory.Manifest.Deprecated; d != nil {
 			m.log.Warn("Probe is deprecated", zap.String("probe", u.name), zap.String("since", d.Since), zap.String("removed_in", d.RemovedIn), zap.String("use", d.Use))
 		}

@@ -44,6 +44,7 @@ type outcome struct {
 	variant  string
 	loses    []string
 	rejected []rejection
+	forced   bool  // the configuration allowed only this variant
 	err      error // why it does not run, in a sentence
 }
 
