@@ -12,12 +12,17 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 )
 
 // kind is what a slice measures. Without a pipeline nothing is attached.
 type kind struct {
 	name     string
+	ratio    float64 // of traces that are kept; 0: no receiver
+	targets  []discovery.Selector
 	pipeline *pipeline
 	samples  []sample
 }
@@ -45,28 +50,31 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	defer endNginx()
-	sampled, err := newPipeline(ctx, sink, 0.01)
-	if err != nil {
-		return err
+	kinds := []*kind{
+		{name: "bare"},
+		{name: "bare again (A/A)"},
+		{name: "nginx: metrics, 1 % spans", ratio: 0.01, targets: []discovery.Selector{{Exe: "**/nginx"}}},
+		{name: "nginx: metrics, all spans", ratio: 1, targets: []discovery.Selector{{Exe: "**/nginx"}}},
+		{name: "all processes: 1 % spans", ratio: 0.01},
 	}
-	defer sampled.stop(context.WithoutCancel(ctx))
-	every, err := newPipeline(ctx, sink, 1)
-	if err != nil {
-		return err
+	if o.only != "" {
+		kinds = slices.DeleteFunc(kinds, func(k *kind) bool { return k.ratio > 0 && !strings.Contains(k.name, o.only) })
 	}
-	defer every.stop(context.WithoutCancel(ctx))
+	for _, k := range kinds {
+		if k.ratio == 0 {
+			continue
+		}
+		if k.pipeline, err = newPipeline(ctx, sink, k.ratio, k.targets...); err != nil {
+			return err
+		}
+		defer k.pipeline.stop(context.WithoutCancel(ctx))
+	}
 	endWrk, err := startWrk(ctx, s, o.connections)
 	if err != nil {
 		return err
 	}
 	defer endWrk()
 
-	kinds := []*kind{
-		{name: "bare"},
-		{name: "bare again (A/A)"},
-		{name: "metrics + 1 % of spans", pipeline: sampled},
-		{name: "metrics + every span", pipeline: every},
-	}
 	debug.FreeOSMemory()
 	fmt.Printf("nginx under wrk, %d connections, %d rounds of %d slices of %v\n", o.connections, o.rounds, len(kinds), o.slice)
 	for range o.rounds {
@@ -89,10 +97,10 @@ func bench(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-24s seen %d = delivered %d + sampled out %d + filtered %d + lost %d\n",
+		fmt.Printf("%-26s seen %d = delivered %d + sampled out %d + filtered %d + lost %d\n",
 			k.name, c["seen"], c["delivered"], c["sampled_out"], c["filtered"], c["lost"])
 	}
-	fmt.Printf("resident memory of the receivers and exporters of both: %d MiB\n", ownMemory()>>20)
+	fmt.Printf("resident memory of all these receivers and exporters in one process: %d MiB\n", ownMemory()>>20)
 	return nil
 }
 
@@ -158,7 +166,7 @@ func take(s *server) (r reading, err error) {
 
 func print(kinds []*kind) {
 	base := kinds[0]
-	fmt.Printf("\n%-24s %12s %22s %20s %20s\n", "", "requests/s", "ratio (min–max)", "nginx µs/request", "own CPU s/1e6")
+	fmt.Printf("\n%-26s %12s %22s %20s %20s\n", "", "requests/s", "ratio (min–max)", "nginx µs/request", "own CPU s/1e6")
 	for _, k := range kinds {
 		ratios := make([]float64, 0, len(k.samples))
 		for i := range k.samples {
@@ -172,7 +180,7 @@ func print(kinds []*kind) {
 			return v
 		}
 		r, c, o := spread(ratios), spread(of(func(s sample) float64 { return s.server })), spread(of(func(s sample) float64 { return s.own }))
-		fmt.Printf("%-24s %12.0f %8.3f (%.3f–%.3f) %8.2f (%.1f–%.1f) %8.2f (%.1f–%.1f)\n", k.name,
+		fmt.Printf("%-26s %12.0f %8.3f (%.3f–%.3f) %8.2f (%.1f–%.1f) %8.2f (%.1f–%.1f)\n", k.name,
 			spread(of(func(s sample) float64 { return s.rate })).median,
 			r.median, r.min, r.max, c.median, c.min, c.max, o.median, o.min, o.max)
 	}

@@ -31,6 +31,7 @@ type options struct {
 	rounds      int
 	slice       time.Duration
 	connections int
+	only        string
 }
 
 func main() {
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 12, "rounds; each has one slice of every kind")
 	flag.DurationVar(&o.slice, "slice", 700*time.Millisecond, "measured length of a slice")
 	flag.IntVar(&o.connections, "connections", 32, "connections of wrk")
+	flag.StringVar(&o.only, "only", "", "measure only the kinds whose names hold this, besides bare")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the receivers and exporters to this file")
 	flag.Parse()
 	if *profile != "" {

@@ -39,8 +39,17 @@ type pipeline struct {
 	components []component.Component
 }
 
-// newPipeline starts a receiver that keeps the given share of traces, and pauses it.
-func newPipeline(ctx context.Context, sink string, ratio float64) (_ *pipeline, err error) {
+// newPipeline starts a receiver that keeps the given share of traces, and
+// pauses it. It observes what the targets select, or all processes without any.
+func newPipeline(ctx context.Context, sink string, ratio float64, targets ...discovery.Selector) (_ *pipeline, err error) {
+	selection := &discovery.Selection{Self: uint32(os.Getpid())}
+	for _, t := range targets {
+		m, err := t.Compile()
+		if err != nil {
+			return nil, err
+		}
+		selection.Targets = append(selection.Targets, m)
+	}
 	p := &pipeline{reader: metric.NewManualReader()}
 	defer func() {
 		if err != nil {
@@ -110,7 +119,7 @@ func newPipeline(ctx context.Context, sink string, ratio float64) (_ *pipeline, 
 			CollectionInterval: 10 * time.Second,
 			FailUnsupported:    true,
 			Probes:             chosen,
-			Selection:          &discovery.Selection{Self: uint32(os.Getpid())},
+			Selection:          selection,
 			Retry:              emit.DefaultRetryConfig(),
 			Version:            "bench",
 		},
