@@ -174,7 +174,7 @@ func TestLiveCommandStats(t *testing.T) {
 			seen[string(e.Operation)]++
 		}
 	})
-	if dir := os.Getenv("RECORD_CAPTURES"); dir != "" {
+	if dir := os.Getenv("RECORD_CAPTURES"); dir != "" { // makes what becomes testdata/captures
 		var mu sync.Mutex
 		r.record = func(n int, d Direction, b []byte) {
 			mu.Lock()

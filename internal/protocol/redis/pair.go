@@ -106,6 +106,13 @@ func (p *Parser) begin(elements int64) {
 		rs.means = meansOrphan
 		return
 	}
+	if p.respGap && (pd.cmd == nil || pd.cmd.kinds == 0 || pd.cmd.kinds&(canList|canMap) != 0) {
+		// It may be an element of a reply whose beginning passed unseen.
+		p.dropAll(&p.cfg.stats.DropNoStatus)
+		p.unsure = true
+		rs.means = meansOrphan
+		return
+	}
 	rs.means = meansReply
 	p.respGap = false
 	pd.kind, pd.elements, pd.respStart, pd.respTag = k, elements, rs.start, rs.tag

@@ -208,7 +208,9 @@ func TestRecognize(t *testing.T) {
 		cmd("GET k"): {Request, Yes}, cmd("config get k"): {Request, Yes}, "*2\r\n$3\r\nGE": {Request, NeedMore}, "*": {Request, NeedMore}, "*1\r\n": {Request, NeedMore},
 		"*2\r\n$3\r\nfoo\r\n$1\r\na\r\n": {Response, Yes}, "$3\r\nabc\r\n": {Response, Yes}, "$100\r\nabc": {Response, NeedMore}, "$3\r\nabcd\r\n": {Response, No},
 		":1\r\n": {Response, Yes}, "+PONG\r\n": {Response, Yes}, "+OK\r\n": {Response, NeedMore}, "-ERR x\r\n": {Response, NeedMore}, "-NOAUTH x\r\n": {Response, Yes},
-		"%1\r\n$6\r\nserver\r\n": {Response, Yes}, "_\r\n": {Response, Yes}, "$-1\r\n": {Response, Yes}, ">3\r\n$7\r\nmessage\r\n": {Response, Yes},
+		"-foo bar\r\n": {Response, No}, "+string\r\n": {Response, NeedMore}, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n": {Response, Yes},
+		"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n$1\r\nb\r\n": {Request, Yes}, "*3\r\n$9\r\nsubscribe\r\n$1\r\n": {Response, NeedMore}, cmd("subscribe a"): {Request, Yes},
+		"*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n": {Response, Yes}, "%1\r\n$6\r\nserver\r\n": {Response, Yes}, "_\r\n": {Response, Yes}, "$-1\r\n": {Response, Yes}, ">3\r\n$7\r\nmessage\r\n": {Response, Yes},
 		"GET / HTTP/1.1\r\n": {Response, No}, "get k\r\n": {Response, No}, "PING\r\n": {Response, No}, "SSH-2.0-x\r\n": {Response, No}, "\x16\x03\x01\x02": {Response, No},
 		"*\x00\x00\x00\x03": {Response, No}, ":server 001 nick\r\n": {Response, No}, "$\x00\x00\x01\x0a": {Response, No}, "": {Request, NeedMore}, "#!/bin/sh\n": {Response, No},
 	} {

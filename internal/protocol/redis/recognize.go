@@ -3,7 +3,10 @@
 
 package redis
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Verdict of Recognize.
 type Verdict uint8
@@ -15,24 +18,93 @@ const (
 )
 
 // Recognize tells from the first bytes of a direction whether a message starts there, and
-// which. An array of strings whose first is a command of Redis is a command; else what
-// looks like a reply is one. Inline commands are not recognised: "GET k", "PING" or "QUIT"
-// begin messages of memcached, NATS and others too. Nor do "+OK" and "-ERR" tell, which
-// POP3 and NATS also say: they need more.
+// which. An array of strings whose first is a command of Redis is a command, unless it is a
+// confirmation of pub/sub; else what looks like a reply is one. Inline commands are not
+// recognised: "GET k", "PING" or "QUIT" begin messages of memcached, NATS and others too.
+// Nor do simple strings and errors that other protocols might say ("+OK", "-ERR"): they
+// need more.
 func Recognize(b []byte) (Direction, Verdict) {
 	if len(b) == 0 {
 		return Request, NeedMore
 	}
-	if b[0] == '*' {
+	switch b[0] {
+	case '*':
 		if v := arrayVerdict(b, true); v != No {
+			if c := confirmVerdict(b); c != No {
+				return Response, c
+			}
 			return Request, v
 		}
+	case '+', '-':
+		return Response, wordVerdict(b)
 	}
-	v := replyVerdict(b)
-	if v == Yes && (bytes.HasPrefix(b, []byte("+OK")) || bytes.HasPrefix(b, []byte("-ERR"))) {
-		v = NeedMore
+	return Response, replyVerdict(b)
+}
+
+// wordVerdict judges a simple string or an error by its first word.
+func wordVerdict(b []byte) Verdict {
+	v := lineVerdict(b[1:])
+	end := bytes.IndexAny(b, " \r")
+	if v == No || end < 0 {
+		return v
 	}
-	return Response, v
+	w := string(b[1:end])
+	for name := range strings.FieldsSeq(ownWords) {
+		if w == name {
+			return v
+		}
+	}
+	for _, c := range b[1:end] {
+		if b[0] == '-' && (c < 'A' || c > 'Z') {
+			return No
+		}
+	}
+	return NeedMore
+}
+
+// ownWords begin what only Redis says.
+const ownWords = "PONG QUEUED RESET FULLRESYNC WRONGTYPE MOVED ASK NOAUTH NOPERM NOSCRIPT LOADING BUSY EXECABORT READONLY CLUSTERDOWN " +
+	"CROSSSLOT TRYAGAIN OOM MISCONF MASTERDOWN NOREPLICAS BUSYGROUP NOGROUP UNKILLABLE BUSYKEY NOPROTO WRONGPASS DENIED"
+
+// confirmVerdict judges an array, known to be a command or a confirmation, as the latter:
+// three elements, "subscribe" or its like in lower case, a channel, and an integer.
+func confirmVerdict(b []byte) Verdict {
+	n, rest, _ := header(b)
+	if n.v != 3 || len(rest) == 0 {
+		return No
+	}
+	l, rest, res := header(rest)
+	name := rest[:min(len(rest), int(l.v))]
+	maybe := false
+	for _, c := range confirmations {
+		maybe = maybe || res == readDone && len(name) > 0 && len(c) >= len(name) && c[:len(name)] == string(name)
+	}
+	if !maybe {
+		return No
+	}
+	if len(rest) < int(l.v)+2 {
+		return NeedMore
+	}
+	if rest = rest[l.v+2:]; len(rest) == 0 {
+		return NeedMore
+	}
+	if rest[0] == '_' {
+		return Yes
+	}
+	l, rest, res = header(rest)
+	switch {
+	case res == readMore:
+		return NeedMore
+	case res == readBad:
+		return No
+	case l.sign == '-':
+		return Yes // a null: nothing was subscribed
+	case uint64(len(rest)) < l.v+3:
+		return NeedMore
+	case rest[l.v+2] == ':':
+		return Yes
+	}
+	return No
 }
 
 // header reads "*3" CRLF and returns the bytes behind it.

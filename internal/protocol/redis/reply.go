@@ -102,13 +102,13 @@ func (p *Parser) startValue(b []byte) []byte {
 	rs := &p.rep
 	c := b[0]
 	if rs.left == 0 && !rs.begun {
+		if c == '\n' && p.q.waiting() > 0 && p.q.at(p.q.acked).role() == roleSync {
+			return b[1:] // a master keeps a replica waiting by these
+		}
 		if !rs.synced && (!rs.segStart || replyVerdict(b) == No) {
 			p.cfg.stats.SkippedBytes += uint64(len(b))
 			p.missed()
 			return nil
-		}
-		if c == '\n' && rs.synced && p.q.waiting() > 0 && p.q.at(p.q.acked).role() == roleSync {
-			return b[1:] // a master keeps a replica waiting by these
 		}
 		rs.begun, rs.start, rs.tag, rs.size = true, p.now.start, p.now.tag, 0
 		rs.means, rs.attr, rs.peek = meansUnknown, false, false
