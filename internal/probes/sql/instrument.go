@@ -64,7 +64,7 @@ var (
 
 func newInstrument(set probe.Settings, cfg *Config) *instrument {
 	p := &instrument{cfg: cfg, recorder: db.NewRecorder(set, cfg.Config)}
-	p.sides = []side{newPostgreSQL(p)}
+	p.sides = []side{newPostgreSQL(p), newMySQL(p)}
 	return p
 }
 

@@ -162,6 +162,7 @@ func TestLivePsql(t *testing.T) {
 	p.psql("-c", "INSERT INTO users VALUES ('hunter2')")
 	require.Error(t, p.command("psql", "-c", "SELECT * FROM missing WHERE a = 'hunter2'").Run())
 	p.psql("-c", fmt.Sprintf("SELECT * FROM users WHERE name = 'hunter2' /*traceparent='00-%s-b7ad6b7169203331-01'*/", trace))
+	require.Eventually(t, func() bool { return len(r.Spans(p.port)) >= 4 }, 10*time.Second, 50*time.Millisecond)
 	r.Shutdown()
 	byName := map[string]ptrace.Span{}
 	for _, s := range operations(r.Spans(p.port), ptrace.SpanKindServer) {
@@ -181,4 +182,83 @@ func TestLivePsql(t *testing.T) {
 	assert.Equal(t, "SELECT * FROM users WHERE name = ?", attr("SELECT users", "db.query.text"))
 	assert.Equal(t, trace, byName["SELECT users"].TraceID().String())
 	assert.Equal(t, "b7ad6b7169203331", byName["SELECT users"].ParentSpanID().String())
+}
+
+// mariadb is a running MariaDB.
+type mariadb struct {
+	t    *testing.T
+	port int
+	exe  string
+}
+
+func startMariaDB(t *testing.T) *mariadb {
+	t.Helper()
+	livetest.RequireRoot(t)
+	m := &mariadb{t: t, port: dbtest.FreePort(t), exe: dbtest.Program(t, "mariadbd")}
+	uid, gid, dir := account(t, "mysql")
+	data := filepath.Join(dir, "data")
+	install := exec.Command(dbtest.Program(t, "mariadb-install-db"), "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+	dbtest.Run(t, dbtest.As(t, install, uid, gid))
+	server := exec.Command(m.exe, "--no-defaults", "--datadir="+data, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(m.port),
+		"--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"), "--skip-name-resolve")
+	dbtest.Serve(t, m.port, dbtest.As(t, server, uid, gid))
+	return m
+}
+
+func (m *mariadb) run(script string) string {
+	cmd := exec.Command(dbtest.Program(m.t, "mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", strconv.Itoa(m.port), "-u", "root", "--skip-ssl", "--force", "-N", "-B")
+	cmd.Stdin = strings.NewReader(script)
+	out, err := cmd.CombinedOutput()
+	if !strings.Contains(script, "missing") {
+		require.NoError(m.t, err, "%s", out)
+	}
+	return string(out)
+}
+
+// The server's own count of statements of each kind is what is seen at the clients.
+func TestLiveShowGlobalStatus(t *testing.T) {
+	livetest.CheckLeaks(t)
+	m := startMariaDB(t)
+	m.run("CREATE DATABASE shop; CREATE TABLE shop.users (id int, name varchar(30))")
+	r := dbtest.Start(t, map[string]any{
+		"targets": []any{map[string]any{"exe": "/usr/sbin/mariadbd"}, map[string]any{"exe": "/usr/bin/mariadb*"}},
+		"probes":  map[string]any{"sql": map[string]any{"names_from_query": true}},
+	})
+	m.run("FLUSH GLOBAL STATUS")
+	var script strings.Builder
+	script.WriteString("USE shop;\n")
+	for i := range 200 {
+		fmt.Fprintf(&script, "INSERT INTO users VALUES (%d, 'hunter2');\nSELECT * FROM users WHERE id = %d;\n", i, i)
+	}
+	script.WriteString("PREPARE s FROM 'SELECT id FROM users WHERE name = ?'; SET @n = 'hunter2';\n")
+	script.WriteString("UPDATE users SET name = \"hunter2\" WHERE id < 100;\nDELETE FROM users WHERE id > 190;\nSELECT * FROM missing;\n")
+	m.run(script.String())
+	status := map[string]int{}
+	for line := range strings.Lines(m.run("SHOW GLOBAL STATUS LIKE 'Com\\_%'")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		n, err := strconv.Atoi(value)
+		require.NoError(t, err)
+		status[strings.ToUpper(strings.TrimPrefix(name, "Com_"))] = n
+	}
+	r.Shutdown()
+	seen := map[string]int{}
+	for _, s := range r.Spans(m.port) {
+		if s.Kind() != ptrace.SpanKindClient {
+			continue
+		}
+		require.Equal(t, "mariadb", dbtest.Attribute(s.Attributes(), "db.system.name"))
+		name, _ := dbtest.Attribute(s.Attributes(), "db.operation.name").(string)
+		seen[name]++
+		for k, v := range s.Attributes().All() {
+			require.NotContains(t, v.AsString(), "hunter2", k)
+		}
+		if s.Name() == "SELECT missing" {
+			assert.Equal(t, "1146", dbtest.Attribute(s.Attributes(), "db.response.status_code"))
+			assert.Equal(t, "shop", dbtest.Attribute(s.Attributes(), "db.namespace"))
+		}
+	}
+	for _, name := range []string{"INSERT", "SELECT", "UPDATE", "DELETE"} {
+		assert.Equal(t, status[name], seen[name], "%s of %v", name, seen)
+	}
+	assert.Positive(t, seen["USE"])
 }

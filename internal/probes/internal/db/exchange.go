@@ -67,6 +67,9 @@ func firstOf(times ...uint64) uint64 {
 // Conn is one end of a connection. Held exchanges use it also after its end.
 type Conn struct {
 	endpoint.Endpoint
+	// Product is db.system.name where the server says it, "" until then.
+	Product string
+
 	cursor aggregate.Cursor[seriesKey]
 	// thread is where the connection's requests are found by what their thread
 	// sends, nil for clients and Go programs.

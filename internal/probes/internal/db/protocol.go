@@ -32,6 +32,8 @@ type Protocol[D, R ~uint8, S, E any] struct {
 	Fill func(to *S, from *stream.Segment)
 	// Recognize tells from a segment's first bytes what they are.
 	Recognize func(b []byte) (d D, sure bool)
+	// Greet takes the first bytes that the server sends. It may be nil.
+	Greet func(c *Conn, b []byte)
 	// Emit takes the exchanges of a connection.
 	Emit func(c *Conn, ex *E)
 
@@ -69,7 +71,8 @@ type handler[D, R ~uint8, S, E any] struct {
 	of     *stream.Conn
 	conn   *Conn // nil until the role is known
 	parser Parser[D, R, S]
-	in     S // for the call at hand
+	in     S    // for the call at hand
+	begun  bool // the server sent bytes
 }
 
 func (h *handler[D, R, S, E]) setRole(r stream.Role) {
@@ -106,8 +109,15 @@ func (h *handler[D, R, S, E]) Segment(s *stream.Segment) {
 	if h.conn == nil && !h.learn(s) {
 		return
 	}
+	d := h.direction(s.Dir)
+	if d == 1 && !h.begun {
+		h.begun = true
+		if h.p.Greet != nil {
+			h.p.Greet(h.conn, s.Data)
+		}
+	}
 	h.p.Fill(&h.in, s)
-	h.parser.Segment(h.direction(s.Dir), &h.in)
+	h.parser.Segment(d, &h.in)
 	var none S
 	h.in = none
 }
@@ -133,7 +143,7 @@ func (h *handler[D, R, S, E]) Close(reason stream.CloseReason, ts uint64) {
 		h.conn.thread = nil
 	}
 	h.parser.Reset()
-	h.of, h.conn = nil, nil
+	h.of, h.conn, h.begun = nil, nil, false
 	if len(h.p.idle) < maxIdle {
 		h.p.idle = append(h.p.idle, h)
 	}
