@@ -27,6 +27,7 @@ struct conn {
 	__u16 lport;
 	__u16 rport;
 	__u16 lost;
+	__u8 pending;	 /* its process was not decided on when it was last looked at */
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 version;	 /* odd while a program changes the state: for the sweep */

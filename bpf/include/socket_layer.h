@@ -172,6 +172,22 @@ static __always_inline __u32 received(const struct tcp_sock *tp, int state)
 	return seq;
 }
 
+/* Looks again whether the process is observed. Its connection is forgotten if
+ * it turned out not to be. */
+static __always_inline bool decided(struct sock *sk, struct conn *c)
+{
+	switch (proc_state(c->tgid)) {
+	case PROC_SELECTED:
+		c->pending = 0;
+		return true;
+	case PROC_PENDING:
+		return true;
+	default:
+		bpf_sk_storage_delete(&socket_conns, sk);
+		return false;
+	}
+}
+
 /* The connection's state, made when a selected process first uses it. Null
  * when nobody wants these bytes. */
 static __always_inline struct conn *conn_of(struct sock *sk)
@@ -184,13 +200,17 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	if (c) {
 		if (c->state == S_OPTED_OUT)
 			return 0;
-		if (c->tgid == tgid)
-			return c;
+		if (c->tgid == tgid) {
+			if (!c->pending || decided(sk, c))
+				return c;
+			return 0;
+		}
 		/* Passed on to another process, or inherited: it may not be selected. */
 		if (!proc_captured(tgid, &start))
 			return 0;
 		c->tgid = tgid;
 		c->start = start;
+		c->pending = 1;
 		return c;
 	}
 	if (!proc_captured(tgid, &start))
@@ -203,6 +223,7 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	c->id = next_id();
 	c->tgid = tgid;
 	c->start = start;
+	c->pending = 1;
 	fill_address(c, sk);
 	return c;
 }

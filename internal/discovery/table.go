@@ -21,7 +21,8 @@ type States interface {
 	// that it reported at its exit: so only one that it still knows is set, and
 	// none that a later event has made undecided again.
 	Set(pid uint32, start uint64, selected bool, at uint64)
-	// Selected tells whether the kernel observes the process, decided or not.
+	// Selected tells whether the process is observed, as far as the kernel was
+	// told. One that is not decided on is what it would be without conditions.
 	Selected(pid uint32) bool
 }
 

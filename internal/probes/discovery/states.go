@@ -57,5 +57,5 @@ func (d *states) Selected(pid uint32) bool {
 	if d.procs == nil || d.procs.Lookup(pid, p.bytes()) != nil {
 		return d.selection.All()
 	}
-	return p.state != stateIgnored
+	return p.state == stateSelected || p.state == statePending && d.selection.All()
 }

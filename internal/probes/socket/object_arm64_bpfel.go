@@ -31,9 +31,10 @@ type objectConn struct {
 	Lport     uint16
 	Rport     uint16
 	Lost      uint16
+	Pending   uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
-	_         [2]byte
+	_         [1]byte
 	Version   uint32
 	Next      [2]uint32
 	Swept     uint32
