@@ -148,31 +148,38 @@ static __always_inline void thread_only(const struct thread *t, struct seg *s)
 	}
 }
 
-static __always_inline void thread_open(__u64 id, __u32 seq)
+/* Functions that are not static are verified once, not on each path to them. */
+__noinline int thread_open(__u64 id, __u32 seq)
 {
 	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
 						BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (t)
 		thread_add(t, id, seq);
+	return 0;
 }
 
-static __always_inline void thread_done(__u64 id)
+__noinline int thread_done(__u64 id)
 {
 	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 
 	if (t)
 		thread_remove(t, id);
+	return 0;
 }
 
-static __always_inline void thread_parent(struct seg *s)
+__noinline int thread_parent(struct seg *s)
 {
-	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+	struct thread *t;
 
+	if (!s)
+		return 0;
+	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 	s->parent_conn = 0;
 	s->parent_seq = 0;
 	if (t)
 		thread_only(t, s);
+	return 0;
 }
 
 static __always_inline void fill_address(struct conn *c, const struct sock *sk)
@@ -215,16 +222,20 @@ static __always_inline void fill_rec(struct rec *r, struct conn *c, __u64 now, _
 }
 
 /* Adds what passed in a direction up to seq and was not copied. */
-static __always_inline void add_rest(struct rec *r, struct conn *c, int d, __u32 seq)
+__noinline int add_rest(struct rec *r, struct conn *c, int d, __u32 seq)
 {
 	struct seg *s;
-	__u32 len = seq - c->next[d];
+	__u32 len;
 
+	if (!r || !c)
+		return 0;
+	d &= 1;
+	len = seq - c->next[d];
 	if (!c->known[d] || (__s32)len <= 0)
-		return;
+		return 0;
 	s = next_seg(r);
 	if (!s)
-		return;
+		return 0;
 	__builtin_memset(s, 0, sizeof(*s));
 	s->start = s->end = c->last_ts[d];
 	s->pos = c->pos[d];
@@ -235,6 +246,7 @@ static __always_inline void add_rest(struct rec *r, struct conn *c, int d, __u32
 	__builtin_memcpy(s->last, c->last[d], 8);
 	c->pos[d] += len;
 	c->next[d] = seq;
+	return 0;
 }
 
 #endif

@@ -9,6 +9,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 			       struct bpf_dynptr *ptr__uninit) __ksym __weak;
 
+/* Arguments of functions that are verified by themselves (Linux 6.9). */
+#ifndef __arg_nonnull
+#define __arg_nonnull __attribute__((btf_decl_tag("arg:nonnull")))
+#define __arg_trusted __attribute__((btf_decl_tag("arg:trusted")))
+#endif
+
 /* Where the bytes of a segment are read from. */
 struct source {
 	const struct sk_buff *skb; /* receive */
@@ -51,44 +57,112 @@ static long gather_one(__u64 i, struct gather *g)
 	return g->done >= g->n;
 }
 
-/* Copies n bytes of the caller's buffers, off bytes into them. Gives the
- * number copied: less if there are more than MAX_IOVECS buffers. */
-static __always_inline __u32 copy_from_user_iter(__u8 *dst, __u32 n, const struct msghdr *msg,
-						 __u64 off)
+static __always_inline bool is_ubuf(const struct msghdr *msg)
 {
-	__u8 type = msg->msg_iter.iter_type;
-	struct gather g = {.dst = dst, .n = n, .skip = msg->msg_iter.iov_offset + off};
-	__u64 segs;
+	return bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
+	       msg->msg_iter.iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF);
+}
 
-	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
-	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
-		const __u8 *base = msg->msg_iter.ubuf;
+static __always_inline bool is_iovec(const struct msghdr *msg)
+{
+	return msg->msg_iter.iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC);
+}
 
+#define CRLFCRLF 0x0a0d0a0d
+
+/* Copies n bytes of the caller's buffers, off bytes into them, to the place at
+ * in the scratch buffer. Gives the number copied: less if there are more than
+ * MAX_IOVECS buffers, or if, with HEAD_ONLY in n, a buffer of its own holds the
+ * head of a message. A function that is not static is verified once, not on each
+ * path to it. */
+#define HEAD_ONLY (1U << 31)
+
+__noinline int copy_from_user_iter(struct scratch *sc __arg_nonnull, __u32 at, __u32 n,
+				   const struct msghdr *msg __arg_trusted, __u64 off)
+{
+	bool head_only = n & HEAD_ONLY;
+	struct gather g = {};
+	const struct iovec *v;
+	__u8 *dst = (__u8 *)sc;
+	const __u8 *base;
+	__u64 segs, len;
+	__u32 take;
+
+	n &= ~HEAD_ONLY;
+	if (n > CAPTURE_MAX || at > offsetof(struct scratch, data) + STORED_MAX)
+		return 0;
+	dst += at;
+	g.dst = dst;
+	g.n = n;
+	g.skip = msg->msg_iter.iov_offset + off;
+	if (is_ubuf(msg)) {
+		base = msg->msg_iter.ubuf;
 		if (bpf_probe_read_user(dst, n, base + g.skip))
 			return 0;
 		return n;
 	}
-	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
-		return 0;
-	g.iov = msg->msg_iter.__iov;
 	segs = msg->msg_iter.nr_segs;
+	if (!is_iovec(msg) || !segs)
+		return 0;
+	/* Mostly the first buffer is all that is wanted. */
+	g.iov = msg->msg_iter.__iov;
+	v = bpf_rdonly_cast(g.iov, bpf_core_type_id_kernel(struct iovec));
+	base = v->iov_base;
+	len = v->iov_len;
+	if (g.skip >= len) {
+		g.skip -= len;
+	} else {
+		len -= g.skip;
+		take = len < n ? len : n;
+		barrier_var(take);
+		if (take > CAPTURE_MAX || bpf_probe_read_user(dst, take, base + g.skip))
+			return 0;
+		if (take >= n)
+			return take;
+		if (head_only && take >= 16 && *(__u32 *)(dst + take - 4) == CRLFCRLF)
+			return take;
+		g.skip = 0;
+		g.done = take;
+	}
 	if (segs > MAX_IOVECS)
 		segs = MAX_IOVECS;
-	bpf_loop(segs, gather_one, &g, 0);
+	g.iov++;
+	bpf_loop(segs - 1, gather_one, &g, 0);
 	if (g.done > CAPTURE_MAX)
 		return 0;
 	return g.done;
 }
 
-static __always_inline __u32 copy_bytes(int d, __u8 *dst, __u32 n, const struct source *src)
+/* Copies the last eight bytes of the caller's buffers, if one of these holds
+ * them all. */
+static __always_inline bool copy_user_end(__u8 *dst, const struct msghdr *msg)
+{
+	__u64 off = msg->msg_iter.iov_offset, segs, len;
+	const struct iovec *v;
+	const __u8 *base;
+
+	if (is_ubuf(msg)) {
+		base = msg->msg_iter.ubuf;
+		return !bpf_probe_read_user(dst, 8, base + off + msg->msg_iter.count - 8);
+	}
+	segs = msg->msg_iter.nr_segs;
+	if (!is_iovec(msg) || !segs)
+		return false;
+	v = bpf_rdonly_cast(msg->msg_iter.__iov + (segs - 1), bpf_core_type_id_kernel(struct iovec));
+	len = v->iov_len;
+	if (len < (segs == 1 ? off : 0) + 8)
+		return false;
+	base = v->iov_base;
+	return !bpf_probe_read_user(dst, 8, base + len - 8);
+}
+
+static __always_inline __u32 copy_skb(__u8 *dst, __u32 n, const struct source *src)
 {
 	struct bpf_dynptr skb;
 
 	barrier_var(n); /* so that the very value which is used is compared */
 	if (n > CAPTURE_MAX)
 		n = CAPTURE_MAX;
-	if (d == TX)
-		return copy_from_user_iter(dst, n, src->msg, src->off);
 	if (bpf_dynptr_from_skb((struct __sk_buff *)src->skb, 0, &skb))
 		return 0;
 	if (bpf_dynptr_read(dst, n, &skb, src->off, 0))
@@ -96,19 +170,39 @@ static __always_inline __u32 copy_bytes(int d, __u8 *dst, __u32 n, const struct 
 	return n;
 }
 
+/* Places in the scratch buffer. */
+#define AT_LAST offsetof(struct scratch, last)
+#define AT_DATA offsetof(struct scratch, data)
+
+/* Copies the first n bytes of the segment to a place in the scratch buffer. */
+static __always_inline __u32 copy_bytes(int d, struct scratch *sc, __u32 at, __u32 n,
+					const struct source *src)
+{
+	if (d == TX)
+		return copy_from_user_iter(sc, at, n, src->msg, src->off);
+	barrier_var(at);
+	if (at > AT_DATA + STORED_MAX)
+		return 0;
+	return copy_skb((__u8 *)sc + at, n & ~HEAD_ONLY, src);
+}
+
 /* The last eight bytes, so that the end of a chunked body can be seen though
- * the body was not copied. tmp is room in the scratch buffer. */
-static __always_inline __u8 copy_last(int d, __u8 *dst, __u8 *tmp, __u32 len,
+ * the body was not copied. */
+static __always_inline __u8 copy_last(int d, __u8 *dst, struct scratch *sc, __u32 len,
 				      const struct source *src)
 {
 	struct source end = *src;
 
 	if (len < 8)
 		return 0;
+	if (d == TX && src->off + len == src->msg->msg_iter.count) {
+		if (copy_user_end(dst, src->msg))
+			return 8;
+	}
 	end.off += len - 8;
-	if (copy_bytes(d, tmp, 8, &end) != 8)
+	if (copy_bytes(d, sc, AT_LAST, 8, &end) != 8)
 		return 0;
-	__builtin_memcpy(dst, tmp, 8);
+	__builtin_memcpy(dst, sc->last, 8);
 	return 8;
 }
 
@@ -132,7 +226,7 @@ static __always_inline void passed_unseen(struct conn *c, int d, struct scratch 
 
 	c->last_ts[d] = now;
 	if (len >= 8) {
-		c->last_len[d] = copy_last(d, c->last[d], sc->last, len, src);
+		c->last_len[d] = copy_last(d, c->last[d], sc, len, src);
 		return;
 	}
 	__builtin_memcpy(&bytes, look, 8);
@@ -228,6 +322,23 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	return c;
 }
 
+struct look {
+	__u8 bytes[LOOK];
+};
+
+/* recognize() for the verifier to see once: the message in the lower byte of
+ * the result, the protocol above it. */
+__noinline int recognize_once(const struct look *l, __u32 len)
+{
+	__u8 proto = PROTO_UNKNOWN;
+	enum message m;
+
+	if (!l)
+		return 0;
+	m = recognize(l->bytes, len, &proto);
+	return m | proto << 8;
+}
+
 /* Puts a record together from what is due of the connection before the
  * current segment, and the segment's first n bytes, and sends it. ready of
  * these are behind the stored request already. */
@@ -267,11 +378,11 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	if (!s || off > STORED_MAX)
 		return;
 	__builtin_memset(s, 0, sizeof(*s));
-	if (n < len) /* behind what is copied, to leave that alone */
-		s->last_len = copy_last(d, s->last, sc->last, len, src);
+	if ((ready ? ready : n) < len) /* not to where the copy is */
+		s->last_len = copy_last(d, s->last, sc, len, src);
 	cap = ready;
 	if (!cap)
-		cap = copy_bytes(d, sc->data + off, n, src);
+		cap = copy_bytes(d, sc, AT_DATA + off, n, src);
 	barrier_var(cap);
 	if (cap > CAPTURE_MAX)
 		return;
@@ -315,8 +426,8 @@ static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch 
 		return 0;
 	__builtin_memset(c->request, 0, LOOK);
 	if (d == RX)
-		return copy_bytes(d, c->request, len, src) == len ? len : 0;
-	if (copy_bytes(d, sc->data, len, src) != len ||
+		return copy_skb(c->request, len, src) == len ? len : 0;
+	if (copy_bytes(d, sc, AT_DATA, len, src) != len ||
 	    bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &to) ||
 	    bpf_dynptr_write(&to, 0, sc->data, len, 0))
 		return 0;
@@ -352,7 +463,7 @@ static __always_inline __u32 copy_response(struct conn *c, int d, struct scratch
 	if (off > STORED_MAX)
 		return 0;
 	__builtin_memset(sc->data + off, 0, LOOK);
-	return copy_bytes(d, sc->data + off, len < most ? len : most, src);
+	return copy_bytes(d, sc, AT_DATA + off, (len < most ? len : most) | (most == max_response ? HEAD_ONLY : 0), src);
 }
 
 static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
@@ -408,10 +519,12 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	if (!ready) {
 		look = sc->data;
 		__builtin_memset(look, 0, LOOK);
-		looked = copy_bytes(d, look, len < LOOK ? len : LOOK, src);
+		looked = copy_bytes(d, sc, AT_DATA, len < LOOK ? len : LOOK, src);
 	}
 	if (c->role == ROLE_UNKNOWN) {
-		m = looked < 4 ? MSG_NONE : recognize(look, len, &c->proto);
+		m = looked < 4 ? 0 : recognize_once((struct look *)look, len);
+		c->proto = m >> 8;
+		m &= 0xff;
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
