@@ -46,6 +46,8 @@ type Config struct {
 
 	// factories are the probes to choose from, by name.
 	factories map[string]probe.Factory
+	// deprecations are those of the receiver, deprecatedKeys those that are used.
+	deprecations, deprecatedKeys []deprecation
 }
 
 // Policy says what to do about a probe that cannot run.

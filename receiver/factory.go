@@ -29,22 +29,34 @@ func WithProbes(probes ...probe.Factory) Option {
 
 // NewFactory makes the factory of the receiver.
 func NewFactory(options ...Option) receiver.Factory {
+	f := newFactory(options...)
+	return receiver.NewFactory(
+		metadata.Type,
+		func() component.Config { return f.defaultConfig() },
+		receiver.WithTraces(f.createTraces, metadata.TracesStability),
+		receiver.WithMetrics(f.createMetrics, metadata.MetricsStability),
+		receiver.WithLogs(f.createLogs, metadata.LogsStability),
+	)
+}
+
+func newFactory(options ...Option) *factory {
 	f := &factory{
-		probes:    map[string]probe.Factory{},
-		newEngine: newManager,
-		instances: map[*Config]*instance{},
+		probes:       map[string]probe.Factory{},
+		deprecations: deprecations(),
+		newEngine:    newManager,
+		instances:    map[*Config]*instance{},
 	}
 	WithProbes(builtin()...)(f)
 	for _, option := range options {
 		option(f)
 	}
-	return receiver.NewFactory(
-		metadata.Type,
-		func() component.Config { return newDefaultConfig(f.probes) },
-		receiver.WithTraces(f.createTraces, metadata.TracesStability),
-		receiver.WithMetrics(f.createMetrics, metadata.MetricsStability),
-		receiver.WithLogs(f.createLogs, metadata.LogsStability),
-	)
+	return f
+}
+
+func (f *factory) defaultConfig() *Config {
+	cfg := newDefaultConfig(f.probes)
+	cfg.deprecations = f.deprecations
+	return cfg
 }
 
 func (f *factory) createTraces(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Traces) (receiver.Traces, error) {

@@ -38,8 +38,9 @@ type engineSettings struct {
 // factory makes one instance for each configuration. The collector gives the
 // same pointer for all signals of one receiver, so the pointer is the key.
 type factory struct {
-	probes    map[string]probe.Factory // read-only after NewFactory
-	newEngine func(engineSettings) (engine, error)
+	probes       map[string]probe.Factory // read-only after NewFactory
+	deprecations []deprecation            // read-only, too
+	newEngine    func(engineSettings) (engine, error)
 
 	mu        sync.Mutex
 	instances map[*Config]*instance
@@ -130,6 +131,7 @@ func (i *instance) Start(ctx context.Context, host component.Host) error {
 		return errors.New("the ebpf receiver was shut down and cannot start again")
 	}
 	i.state = started
+	i.set.Config.warnDeprecated(i.set.Receiver.Logger)
 	e, err := i.factory.newEngine(i.set)
 	if err == nil {
 		err = e.Start(ctx)

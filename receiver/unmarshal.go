@@ -33,6 +33,10 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if conf == nil {
 		return nil
 	}
+	if err := checkRemoved(conf, c.deprecations); err != nil {
+		return err
+	}
+	c.deprecatedKeys = used(conf, c.deprecations)
 	if err := checkKeys(conf, reflect.TypeFor[Config]()); err != nil {
 		return err
 	}
