@@ -9,6 +9,7 @@ package probes
 import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
@@ -23,6 +24,7 @@ func All() []probe.Factory {
 		process.Factory(),
 		socket.Factory(),
 		http.Factory(),
+		memcached.Factory(),
 		redis.Factory(),
 		sql.Factory(),
 	}
