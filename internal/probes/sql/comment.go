@@ -16,7 +16,7 @@ func splitComment(text []byte) ([]byte, tracing.Remote) {
 	var none tracing.Remote
 	end := bytes.TrimRight(text, " \t\r\n;\x00")
 	if bytes.HasSuffix(end, []byte("*/")) {
-		if at := bytes.LastIndex(end, []byte("/*")); at >= 0 {
+		if at := bytes.LastIndex(end, []byte("/*")); at >= 0 && at+4 <= len(end) {
 			if r, ok := commented(end[at+2 : len(end)-2]); ok {
 				return bytes.TrimRight(end[:at], " \t\r\n"), r
 			}
