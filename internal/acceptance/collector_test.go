@@ -1,0 +1,93 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package acceptance
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// collector is a running collector that sends all it makes to a sink.
+type collector struct {
+	*child
+	*sink
+	ownPort int
+}
+
+// startCollector runs the collector with one receiver, whose section is given
+// in YAML, and waits until it says that it runs.
+func startCollector(t testing.TB, section string) *collector {
+	t.Helper()
+	return startReceivers(t, map[string]string{"ebpf": section})
+}
+
+// startReceivers is startCollector with any number of receivers.
+func startReceivers(t testing.TB, sections map[string]string) *collector {
+	t.Helper()
+	c := &collector{sink: newSink(t), ownPort: freePort(t)}
+	path := c.writeConfig(t, sections)
+	c.child = start(t, exec.Command(collectorPath(t), "--config=file:"+path))
+	waitFor(t, "the collector to run", func() bool {
+		require.False(t, c.ended(), "the collector ended: %s", c.out)
+		return strings.Contains(c.out.String(), "Everything is ready")
+	})
+	return c
+}
+
+// configured is a whole configuration. What is refused comes back to the
+// receiver at once: the exporter keeps no queue and does not try again.
+const configured = `
+receivers:
+%s
+exporters:
+  otlp:
+    endpoint: 127.0.0.1:%d
+    tls: {insecure: true}
+    compression: none
+    sending_queue: {enabled: false}
+    retry_on_failure: {enabled: false}
+service:
+  pipelines:
+    traces: {receivers: [%[3]s], exporters: [otlp]}
+    metrics: {receivers: [%[3]s], exporters: [otlp]}
+    logs: {receivers: [%[3]s], exporters: [otlp]}
+  telemetry:
+    metrics:
+      readers:
+        - pull: {exporter: {prometheus: {host: 127.0.0.1, port: %[4]d}}}
+`
+
+func (c *collector) writeConfig(t testing.TB, sections map[string]string) string {
+	t.Helper()
+	var receivers strings.Builder
+	var names []string
+	for name, section := range sections {
+		names = append(names, name)
+		fmt.Fprintf(&receivers, "  %s:\n    collection_interval: 500ms\n", name)
+		for line := range strings.Lines(strings.TrimSpace(section)) {
+			receivers.WriteString("    " + line)
+		}
+		receivers.WriteString("\n")
+	}
+	path := filepath.Join(t.TempDir(), "collector.yaml")
+	text := fmt.Sprintf(configured, receivers.String(), c.port, strings.Join(names, ", "), c.ownPort)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// shutdown ends the collector, which sends the rest.
+func (c *collector) shutdown(t testing.TB) {
+	t.Helper()
+	c.stop(t, syscall.SIGTERM)
+	require.True(t, c.cmd.ProcessState.Success(), "%s: %s", c.cmd.ProcessState, c.out)
+}
