@@ -43,7 +43,7 @@ test-unit: ## tests that need no root, with the race detector
 	$(GO) test -race -short -timeout $(TIMEOUT) ./...
 
 .PHONY: test-live
-test-live: ## all tests, with those that load programs into the running kernel (as root)
+test-live: build ## all tests, with those that load programs into the running kernel (as root)
 	@[[ $$(id -u) -eq 0 ]] || { echo "The live tests load eBPF programs and need root." >&2; exit 1; }
 	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
