@@ -24,7 +24,7 @@ func (m *Manager) load(ctx context.Context, u *unit) {
 	for _, name := range u.factory.Manifest.DependsOn {
 		d := m.units[name]
 		if !d.runs() {
-			u.outcome = outcome{state: d.outcome.state, err: fmt.Errorf("it needs the probe %q, which does not run: %w", name, d.outcome.err)}
+			u.outcome = outcome{state: d.outcome.state, err: &dependencyError{name, d.outcome.err}}
 			return
 		}
 		deps[name] = d.probe
@@ -64,6 +64,19 @@ func (m *Manager) load(ctx context.Context, u *unit) {
 	}
 	u.outcome = outcome{state: unsupported, rejected: rejected, err: summary(rejected)}
 }
+
+// dependencyError is a probe that does not run for want of another one, which
+// tells the reason itself.
+type dependencyError struct {
+	name  string
+	cause error
+}
+
+func (e *dependencyError) Error() string {
+	return fmt.Sprintf("it needs the probe %q, which does not run", e.name)
+}
+
+func (e *dependencyError) Unwrap() error { return e.cause }
 
 func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, deps map[string]probe.Probe, shared map[string]*ebpf.Map) error {
 	spec, err := v.Spec()
