@@ -1,0 +1,93 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package support
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const head = `# Which probe works where
+
+This page is generated from ` + "`internal/kernels/support/results.json`" + `; ` + "`make docs`" + ` writes it. The kernels are
+Debian's. Other builds of the same version may differ: ask ` + "`ebpfcompat check`" + ` on the host, or give it the
+kernel's image.
+
+- **full**: the best variant of the probe runs.
+- **degraded**: a weaker variant runs, of the probe or of one that it depends on. The note says what is lost and
+  why no better one runs.
+- **unsupported**: no variant runs. The note says why.
+
+What has no mark was booted: the receiver came to the same in that kernel. With each variant that the kernel has it
+observed processes and HTTP exchanges whose number and outcome were known, and nothing was missing or wrong.
+What is marked ° is known from the kernel's types (BTF) and its configuration only.
+
+`
+
+// Markdown makes the page.
+func Markdown(rows []Row) string {
+	var b strings.Builder
+	b.WriteString(head)
+	var columns []string
+	for _, r := range rows {
+		for _, p := range r.Probes {
+			if !slices.Contains(columns, p.Name) {
+				columns = append(columns, p.Name)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "| kernel | architecture | lockdown | %s |\n|---|---|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	var n notes
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |", r.Kernel, r.Arch, r.Lockdown)
+		for _, name := range columns {
+			if i := slices.IndexFunc(r.Probes, func(p Probe) bool { return p.Name == name }); i >= 0 {
+				b.WriteString(" " + n.cell(&r.Probes[i]) + " |")
+			} else {
+				b.WriteString(" |")
+			}
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString("\n## Notes\n\n")
+	for i, text := range n.texts {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, text)
+	}
+	return b.String()
+}
+
+// notes numbers texts, each of them once.
+type notes struct{ texts []string }
+
+func (n *notes) cell(p *Probe) string {
+	text := p.State
+	if !p.Booted {
+		text += "°"
+	}
+	var parts []string
+	if len(p.Through) > 0 {
+		parts = append(parts, "As "+strings.Join(p.Through, ", ")+".")
+	}
+	if p.Variant != "" {
+		parts = append(parts, "Runs as `"+p.Variant+"`.")
+	}
+	// What is lost through another probe is said there.
+	if len(p.Loses) > 0 && len(p.Through) == 0 {
+		parts = append(parts, "Cannot see: "+strings.Join(p.Loses, "; ")+".")
+	}
+	if len(p.Reasons) > 0 {
+		parts = append(parts, "Not in a better way: "+strings.Join(p.Reasons, "; ")+".")
+	}
+	if len(parts) == 0 {
+		return text
+	}
+	note := strings.NewReplacer("|", `\|`, "*", `\*`, "\n", " ").Replace(strings.Join(parts, " "))
+	i := slices.Index(n.texts, note)
+	if i < 0 {
+		i = len(n.texts)
+		n.texts = append(n.texts, note)
+	}
+	return fmt.Sprintf("%s [%d](#notes)", text, i+1)
+}
