@@ -33,9 +33,10 @@ func CheckLeaks(t testing.TB) {
 		if err := goleak.Find(goroutines); err != nil {
 			t.Errorf("goroutines are left: %v", err)
 		}
-		// The kernel frees after a grace period.
+		// The kernel frees after a grace period, which takes long where a processor is
+		// emulated.
 		var left []string
-		for range 50 {
+		for range 300 {
 			if left, err = leaked(before); err == nil && len(left) == 0 {
 				return
 			}
