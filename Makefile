@@ -36,7 +36,7 @@ run: build ## build and start the collector with the default configuration (as r
 	@scripts/run.sh
 
 .PHONY: test
-test: install-deps lint generate-check test-unit test-live build test-config test-own-probe test-readme ## everything: what CI runs (as root)
+test: install-deps lint generate-check test-unit test-live test-kernels build test-config test-own-probe test-readme ## everything: what CI runs (as root)
 
 .PHONY: test-unit
 test-unit: ## tests that need no root, with the race detector
@@ -46,6 +46,23 @@ test-unit: ## tests that need no root, with the race detector
 test-live: build ## all tests, with those that load programs into the running kernel (as root)
 	@[[ $$(id -u) -eq 0 ]] || { echo "The live tests load eBPF programs and need root." >&2; exit 1; }
 	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
+
+# Kernels to boot, as internal/kernels/fetch.sh takes them, and those among them to boot in each mode of LOCKDOWN, too.
+KERNELS ?= 5.10 6.1 6.12 6.18 7 6.12/arm64
+LOCKDOWN ?= integrity confidentiality
+LOCKDOWN_ON ?= 6.1 6.18
+
+.PHONY: test-kernels
+test-kernels: ## boot other kernels and run there what matters: KERNELS=6.1 boots one (as root)
+	@scripts/install-deps.sh kernels
+	internal/kernels/fetch.sh $(KERNELS)
+	KERNELS="$(KERNELS)" LOCKDOWN="$(LOCKDOWN)" LOCKDOWN_ON="$(LOCKDOWN_ON)" UPDATE_GOLDEN=$(UPDATE) \
+		$(GO) test -count=1 -v -timeout $(TIMEOUT) -parallel 2 -run TestKernels ./internal/kernels
+	UPDATE_GOLDEN=$(UPDATE) $(GO) test -count=1 -run TestRecord ./internal/kernels/support
+
+.PHONY: docs
+docs: ## write docs/support.md, after taking in what the fetched kernels' types tell
+	UPDATE_GOLDEN=1 $(GO) test -count=1 -run TestRecord ./internal/kernels/support
 
 .PHONY: test-config
 test-config: build ## let the collector validate the configurations in testdata/

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels/support"
 )
 
 // suites are the packages whose tests run in each guest.
@@ -27,55 +29,86 @@ var suites = []struct {
 	{"internal/kernel", []string{"-test.run=Running"}},
 	{"internal/compat", []string{"-test.run=Agrees|Privileges"}},
 	{"internal/kernels/variants", nil},
+	{"internal/kernels/live", nil},
 }
 
-// TestKernels boots the fetched kernels. KERNELS names them by the begin of
-// their release, separated by commas or spaces, or "all"; without it nothing is
-// booted, since that takes minutes. LOCKDOWN names modes to boot each with.
+// TestKernels boots the fetched kernels that KERNELS names as fetch.sh does, as
+// "6.12" or "6.12/arm64", separated by commas or spaces, or "all"; without it
+// nothing is booted, since that takes minutes. Those that LOCKDOWN_ON names are
+// booted once more in each mode of LOCKDOWN. SUITE is a part of the name of the
+// only suites to run, and VERBOSE shows all output.
+//
+// What the receivers came to is compared with what the kernels' types tell and
+// with the record of the package support, or with UPDATE_GOLDEN=1 put into it.
 func TestKernels(t *testing.T) {
-	wanted := strings.FieldsFunc(os.Getenv("KERNELS"), func(r rune) bool { return r == ',' || r == ' ' })
+	wanted, locked := list("KERNELS"), list("LOCKDOWN_ON")
 	if len(wanted) == 0 {
 		t.Skip("name kernels to boot in KERNELS, or \"all\"")
 	}
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
-	dirs, err := filepath.Glob(filepath.Join(root, ".cache/kernels/*/vmlinuz"))
+	images, err := filepath.Glob(filepath.Join(root, ".cache/kernels/*/vmlinuz"))
 	require.NoError(t, err)
+	record := newRecord(t, root)
 	bin := t.TempDir()
 	built := make(map[string][]Binary)
-	booted := 0
-	for _, image := range dirs {
+	for _, name := range wanted {
+		if name != "all" && !slices.ContainsFunc(images, func(image string) bool { return isNamed(filepath.Dir(image), []string{name}) }) {
+			t.Errorf("%s is not in .cache/kernels: run internal/kernels/fetch.sh", name)
+		}
+	}
+	for _, image := range images {
 		dir := filepath.Dir(image)
-		release := filepath.Base(dir)
-		if !slices.ContainsFunc(wanted, func(w string) bool {
-			return w == "all" || strings.HasPrefix(release+".", w+".")
-		}) {
+		if !isNamed(dir, wanted) {
 			continue
 		}
-		arch := "amd64"
-		if strings.HasSuffix(release, "arm64") {
-			arch = "arm64"
-		}
+		arch := archOf(dir)
 		if built[arch] == nil {
 			built[arch] = build(t, root, filepath.Join(bin, arch), arch)
 		}
-		for _, mode := range append([]string{""}, strings.Fields(os.Getenv("LOCKDOWN"))...) {
-			booted++
-			t.Run(strings.TrimSuffix(release+"/"+mode, "/"), func(t *testing.T) {
+		modes := []string{"none"}
+		if isNamed(dir, locked) {
+			modes = append(modes, list("LOCKDOWN")...)
+		}
+		for _, mode := range modes {
+			t.Run(filepath.Base(dir)+"/"+mode, func(t *testing.T) {
 				t.Parallel()
-				boot(t, Guest{Dir: dir, Arch: arch, Append: lockdown(mode), Init: filepath.Join(bin, arch, "init"), Binaries: built[arch]})
+				g := Guest{Dir: dir, Arch: arch, Init: filepath.Join(bin, arch, "init"), Binaries: built[arch]}
+				if mode != "none" {
+					g.Append = "lockdown=" + mode
+				}
+				boot(t, g, func(line string) { record.told(t, dir, arch, mode, line) })
 			})
 		}
 	}
-	require.NotZero(t, booted, "none of %v is in .cache/kernels: run internal/kernels/fetch.sh", wanted)
 }
 
-func lockdown(mode string) string {
-	if mode == "" {
-		return ""
-	}
-	return "lockdown=" + mode
+// list gives the words of a variable of the environment.
+func list(name string) []string {
+	return strings.FieldsFunc(os.Getenv(name), func(r rune) bool { return r == ',' || r == ' ' })
 }
+
+// archOf tells a kernel's architecture by its folder.
+func archOf(dir string) string {
+	if strings.HasSuffix(dir, "arm64") {
+		return "arm64"
+	}
+	return "amd64"
+}
+
+// isNamed tells whether one of the names is that of the kernel in a folder.
+func isNamed(dir string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		series, arch, ok := strings.Cut(name, "/")
+		if !ok {
+			arch = "amd64"
+		}
+		release := filepath.Base(dir)
+		return name == "all" || strings.HasPrefix(release, series) && !startsWithDigit(release[len(series):]) && arch == archOf(dir)
+	})
+}
+
+func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
 // build compiles the guest's init and the suites, statically.
 func build(t *testing.T, root, out, arch string) []Binary {
@@ -91,18 +124,21 @@ func build(t *testing.T, root, out, arch string) []Binary {
 	run("build", "-ldflags=-s -w", "-o", filepath.Join(out, "init"), "./internal/kernels/guest")
 	var binaries []Binary
 	for _, s := range suites {
+		if !strings.Contains(s.folder, os.Getenv("SUITE")) {
+			continue
+		}
 		path := filepath.Join(out, strings.ReplaceAll(s.folder, "/", "_"))
 		run("test", "-c", "-ldflags=-s -w", "-o", path, "./"+s.folder)
 		binaries = append(binaries, Binary{
 			Name: s.folder, Path: path, Root: root, Package: s.folder,
-			Args: append([]string{"-test.v", "-test.timeout=5m"}, s.args...),
+			Args: append([]string{"-test.v", "-test.timeout=15m"}, s.args...),
 		})
 	}
 	return binaries
 }
 
-func boot(t *testing.T, g Guest) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+func boot(t *testing.T, g Guest, told func(line string)) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	var console bytes.Buffer
 	start := time.Now()
@@ -117,11 +153,34 @@ func boot(t *testing.T, g Guest) {
 			t.Errorf("%s: exit %d\n%s", r.Name, r.Exit, text)
 		}
 		assert.Contains(t, text, "--- PASS", "%s ran no test", r.Name)
+		for _, line := range r.Output {
+			if _, text, ok := strings.Cut(line, support.Mark); ok && r.Exit == 0 {
+				told(text)
+			}
+		}
 	}
 	if err != nil {
 		tail := console.Bytes()
 		t.Errorf("%v; the console ended with:\n%s", err, tail[max(0, len(tail)-4000):])
 	}
+}
+
+func TestIsNamed(t *testing.T) {
+	for dir, names := range map[string]string{
+		"5.10.0-46-cloud-amd64":      "5.10",
+		"6.12.107+deb13-cloud-amd64": "6.1 6.12/arm64 6.12",
+		"6.12.107+deb13-cloud-arm64": "6.12/arm64",
+		"7.3.4+deb13-cloud-amd64":    "6 7",
+	} {
+		assert.True(t, isNamed("/x/"+dir, strings.Fields(names)), dir)
+	}
+	for dir, names := range map[string]string{
+		"6.12.107+deb13-cloud-amd64": "6.1 12 7",
+		"6.12.107+deb13-cloud-arm64": "6.12 6",
+	} {
+		assert.False(t, isNamed("/x/"+dir, strings.Fields(names)), dir)
+	}
+	assert.True(t, isNamed("/x/6.12.107+deb13-cloud-arm64", []string{"all"}))
 }
 
 func TestArchive(t *testing.T) {
