@@ -35,11 +35,10 @@ func splitComment(text []byte) ([]byte, tracing.Remote) {
 
 // commented reads key='value' pairs. No character of a traceparent needs escaping.
 func commented(b []byte) (r tracing.Remote, ok bool) {
-	const key = "traceparent='"
-	at := bytes.Index(b, []byte(key))
-	if at < 0 {
+	_, rest, found := bytes.Cut(b, []byte("traceparent='"))
+	if !found {
 		return r, false
 	}
-	value, _, found := bytes.Cut(b[at+len(key):], []byte{'\''})
+	value, _, found := bytes.Cut(rest, []byte{'\''})
 	return r, found && r.Traceparent(value)
 }

@@ -316,7 +316,7 @@ func skipAttributes(b []byte) ([]byte, bool) {
 		if bitmap[i/8]>>(i%8)&1 != 0 {
 			continue
 		}
-		size := 0
+		var size int
 		switch types[i] {
 		case 1:
 			size = 1

@@ -364,7 +364,7 @@ func (p *Parser) lose(d Direction) {
 func (p *Parser) resync(d Direction, b []byte) []byte {
 	st := &p.dir[d]
 	if st.segStart {
-		ok := false
+		var ok bool
 		if d == Request {
 			ok = p.inLogin || plausible(b, p.now.len)
 		} else {

@@ -298,7 +298,7 @@ func lenenc(b []byte) (n uint64, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false
 	}
-	size := 0
+	var size int
 	switch b[0] {
 	case 0xfb, 0xff:
 		return 0, nil, false

@@ -44,11 +44,7 @@ func execute(portal string, rows int) string {
 }
 
 func bind(portal, statement string, values ...string) string {
-	b := portal + "\x00" + statement + "\x00" + u16(0) + u16(len(values))
-	for _, v := range values {
-		b += u32(len(v)) + v
-	}
-	return msg('B', b+u16(0))
+	return msg('B', portal+"\x00"+statement+"\x00"+u16(0)+counted(values)+u16(0))
 }
 
 func function(oid int, arg string) string {
@@ -65,17 +61,24 @@ func failure(code string) string {
 }
 
 func columns(names ...string) string {
-	b := u16(len(names))
+	var b strings.Builder
+	b.WriteString(u16(len(names)))
 	for _, n := range names {
-		b += n + "\x00" + u32(0) + u16(0) + u32(25) + u16(65535) + u32(-1) + u16(0)
+		b.WriteString(n + "\x00" + u32(0) + u16(0) + u32(25) + u16(65535) + u32(-1) + u16(0))
 	}
-	return msg('T', b)
+	return msg('T', b.String())
+}
+
+// counted is a list of values with its length and theirs.
+func counted(values []string) string {
+	var b strings.Builder
+	b.WriteString(u16(len(values)))
+	for _, v := range values {
+		b.WriteString(u32(len(v)) + v)
+	}
+	return b.String()
 }
 
 func row(values ...string) string {
-	b := u16(len(values))
-	for _, v := range values {
-		b += u32(len(v)) + v
-	}
-	return msg('D', b)
+	return msg('D', counted(values))
 }

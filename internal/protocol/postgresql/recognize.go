@@ -34,7 +34,7 @@ func Recognize(b []byte) (Direction, Verdict) {
 	}
 	req, resp := chainVerdict(Request, b), chainVerdict(Response, b)
 	// Close of a statement may look like a command tag, which is by far more frequent.
-	if resp == Yes || req == No || resp == NeedMore && req != Yes && opener(b[0]) == false {
+	if resp == Yes || req == No || resp == NeedMore && req != Yes && !opener(b[0]) {
 		return Response, resp
 	}
 	return Request, req
