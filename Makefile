@@ -45,7 +45,7 @@ test-unit: ## tests that need no root, with the race detector
 .PHONY: test-live
 test-live: build ## all tests, with those that load programs into the running kernel (as root)
 	@[[ $$(id -u) -eq 0 ]] || { echo "The live tests load eBPF programs and need root." >&2; exit 1; }
-	$(GO) test -count=1 -timeout $(TIMEOUT) ./...
+	$(GO) test -count=1 -p 1 -timeout $(TIMEOUT) ./... # one at a time: they observe the same machine
 
 # Kernels to boot, as internal/kernels/fetch.sh takes them, and those among them to boot in each mode of LOCKDOWN, too.
 KERNELS ?= 5.10 6.1 6.12 6.18 7 6.12/arm64

@@ -8,6 +8,7 @@ package acceptance
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -106,10 +107,18 @@ func run(t testing.TB, name string, args ...string) string {
 // freePort gives a TCP port that nobody listens on.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	// Below the range of which the kernel takes ports for clients: one of these
+	// would otherwise have it when the server comes to listen.
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(17000)))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().(*net.TCPAddr).Port
+	}
+	t.Fatal("found no free port in a thousand attempts")
+	return 0
 }
 
 // waitFor waits until the condition holds.
