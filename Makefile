@@ -36,7 +36,7 @@ run: build ## build and start the collector with the default configuration (as r
 	@scripts/run.sh
 
 .PHONY: test
-test: install-deps lint generate-check test-unit test-live test-kernels build test-config test-own-probe test-readme ## everything: what CI runs (as root)
+test: install-deps lint generate-check test-unit test-live build test-config test-own-probe test-readme ## everything: what CI runs (as root)
 
 .PHONY: test-unit
 test-unit: ## tests that need no root, with the race detector
