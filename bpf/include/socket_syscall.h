@@ -222,6 +222,8 @@ static __always_inline __u32 copy_look(__u8 *dst, __u32 len, const struct buffer
 		len = v.iov_len;
 	if (len > LOOK)
 		len = LOOK;
+	barrier_var(len);
+	len &= 2 * LOOK - 1; /* for old verifiers, as in copy_buffers */
 	return bpf_probe_read_user(dst, len, (void *)v.iov_base) ? 0 : len;
 }
 
