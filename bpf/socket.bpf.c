@@ -8,12 +8,16 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "include/kernel/syscall.h"
 #include "include/net.h"
 #include "include/procs.h"
 #include "include/socket.h"
 #include "include/socket_conn.h"
 
+#include "include/socket_place.h"
 #include "include/socket_layer.h"
 #include "include/socket_syscall.h"
+#include "include/socket_fentry.h"
+#include "include/socket_kprobe.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -19,42 +19,16 @@ extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 struct source {
 	const struct sk_buff *skb; /* receive */
 	const struct msghdr *msg;  /* send */
+	struct place at;	   /* instead of both: in the process's buffers */
+	bool in_place;
 	__u32 off;		   /* bytes to pass over in it */
-};
-
-#define MAX_IOVECS 32
-
-struct gather {
-	__u8 *dst;
-	const struct iovec *iov;
-	__u64 skip;
-	__u32 done;
-	__u32 n;
 };
 
 static long gather_one(__u64 i, struct gather *g)
 {
 	const struct iovec *v = bpf_rdonly_cast(g->iov + i, bpf_core_type_id_kernel(struct iovec));
-	__u64 len = v->iov_len, skip = g->skip;
-	const __u8 *base = v->iov_base;
-	__u32 done = g->done, take;
 
-	if (skip >= len) {
-		g->skip = skip - len;
-		return 0;
-	}
-	len -= skip;
-	if (done >= g->n || done >= CAPTURE_MAX)
-		return 1;
-	take = len < g->n - done ? len : g->n - done;
-	barrier_var(take);
-	if (take > CAPTURE_MAX)
-		return 1;
-	if (bpf_probe_read_user(g->dst + done, take, base + skip))
-		return 1;
-	g->done = done + take;
-	g->skip = 0;
-	return g->done >= g->n;
+	return gather(g, (__u64)v->iov_base, v->iov_len);
 }
 
 static __always_inline bool is_ubuf(const struct msghdr *msg)
@@ -68,15 +42,11 @@ static __always_inline bool is_iovec(const struct msghdr *msg)
 	return msg->msg_iter.iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC);
 }
 
-#define CRLFCRLF 0x0a0d0a0d
-
 /* Copies n bytes of the caller's buffers, off bytes into them, to the place at
  * in the scratch buffer. Gives the number copied: less if there are more than
  * MAX_IOVECS buffers, or if, with HEAD_ONLY in n, a buffer of its own holds the
  * head of a message. A function that is not static is verified once, not on each
  * path to it. */
-#define HEAD_ONLY (1U << 31)
-
 __noinline int copy_from_user_iter(struct scratch *sc __arg_nonnull, __u32 at, __u32 n,
 				   const struct msghdr *msg __arg_trusted, __u64 off)
 {
@@ -178,6 +148,13 @@ static __always_inline __u32 copy_skb(__u8 *dst, __u32 n, const struct source *s
 static __always_inline __u32 copy_bytes(int d, struct scratch *sc, __u32 at, __u32 n,
 					const struct source *src)
 {
+	struct place place;
+
+	if (src->in_place) {
+		/* A copy: of src the compiler must go on to know all. */
+		place = src->at;
+		return copy_from_place(sc, at, n, &place, src->off);
+	}
 	if (d == TX)
 		return copy_from_user_iter(sc, at, n, src->msg, src->off);
 	barrier_var(at);
@@ -195,7 +172,7 @@ static __always_inline __u8 copy_last(int d, __u8 *dst, struct scratch *sc, __u3
 
 	if (len < 8)
 		return 0;
-	if (d == TX && src->off + len == src->msg->msg_iter.count) {
+	if (d == TX && !src->in_place && src->off + len == src->msg->msg_iter.count) {
 		if (copy_user_end(dst, src->msg))
 			return 8;
 	}
@@ -243,27 +220,35 @@ static __always_inline void passed_unseen(struct conn *c, int d, struct scratch 
 	}
 }
 
-static __always_inline const struct tcp_sock *tcp_of(const struct sock *sk)
+/* The sequence numbers of a socket: after what was received and in order,
+ * after what the process read of it, and after what it wrote. */
+struct seqs {
+	__u32 rcv_nxt;
+	__u32 copied;
+	__u32 written;
+};
+
+static __always_inline struct seqs seqs_of(const struct sock *sk)
 {
-	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	const struct tcp_sock *tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+
+	return (struct seqs){tp->rcv_nxt, tp->copied_seq, tp->write_seq};
 }
 
 /* The sequence number after what the process received. A FIN that it read
  * counts as one there, and is not a byte. */
-static __always_inline __u32 received(const struct tcp_sock *tp, int state)
+static __always_inline __u32 received(const struct seqs *q, int state)
 {
-	__u32 seq = tp->copied_seq;
-
 	switch (state) {
 	case TCP_FIN_WAIT2: /* on the way from there: the FIN has just come */
 	case TCP_TIME_WAIT:
 	case TCP_CLOSE_WAIT:
 	case TCP_LAST_ACK:
 	case TCP_CLOSING:
-		if (seq == tp->rcv_nxt)
-			return seq - 1;
+		if (q->copied == q->rcv_nxt)
+			return q->copied - 1;
 	}
-	return seq;
+	return q->copied;
 }
 
 /* Looks again whether the process is observed. Its connection is forgotten if
@@ -351,6 +336,7 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	struct bpf_dynptr mem;
 	struct seg *s;
 	__u32 off = 0, cap, lost = 0;
+	__u64 size;
 
 	fill_rec(r, c, now, 0);
 	if (is_request)
@@ -364,9 +350,13 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 			return;
 		*s = c->stored;
 		lost = c->stored.starts;
-		if (bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &mem) ||
-		    bpf_dynptr_read(sc->data, off, &mem, 0, 0))
+		if (src->in_place) {
+			if (!move(sc->data, c->request, off))
+				return;
+		} else if (bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &mem) ||
+			   bpf_dynptr_read(sc->data, off, &mem, 0, 0)) {
 			return;
+		}
 		c->stored.len = 0;
 	}
 	if (is_request)
@@ -405,7 +395,12 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	c->next[d] = seq + len;
 
 	count(C_SEEN);
-	if (bpf_ringbuf_output(&socket_events, r, sizeof(*r) + off + cap, wakeup_flags())) {
+	size = sizeof(*r) + off + cap;
+	barrier_var(size);
+	if (size > sizeof(*r) + STORED_MAX + CAPTURE_MAX)
+		return; /* it is not: for verifiers that lost the bounds meanwhile */
+	barrier_var(size);
+	if (bpf_ringbuf_output(&socket_events, r, size, wakeup_flags())) {
 		count(C_LOST_RING);
 		if (lost)
 			count_n(C_LOST_STARTS, lost);
@@ -425,10 +420,13 @@ static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch 
 	if (c->stored.len || len > STORED_MAX)
 		return 0;
 	__builtin_memset(c->request, 0, LOOK);
-	if (d == RX)
+	if (d == RX && !src->in_place)
 		return copy_skb(c->request, len, src) == len ? len : 0;
-	if (copy_bytes(d, sc, AT_DATA, len, src) != len ||
-	    bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &to) ||
+	if (copy_bytes(d, sc, AT_DATA, len, src) != len)
+		return 0;
+	if (src->in_place)
+		return move(c->request, sc->data, len) ? len : 0;
+	if (bpf_dynptr_from_mem(c->request, STORED_MAX, 0, &to) ||
 	    bpf_dynptr_write(&to, 0, sc->data, len, 0))
 		return 0;
 	return len;
@@ -582,87 +580,21 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	passed(c, d, now);
 }
 
-SEC("tp_btf/skb_copy_datagram_iovec")
-int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
+/* Reports the end of a connection, or of sending on it. */
+static __always_inline void ended(struct conn *c, const struct seqs *q, int oldstate, int newstate,
+				  bool failed)
 {
-	struct sock *sk = skb->sk;
-	const struct tcp_sock *tp;
-	struct source src = {};
-	struct conn *c;
-	__u32 seq, first;
-
-	if (!sk || len <= 0 || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	c = conn_of(sk);
-	if (!c)
-		return 0;
-	tp = tcp_of(sk);
-	seq = tp->copied_seq;
-	first = ((struct tcp_skb_cb *)skb->cb)->seq;
-	src.skb = skb;
-	if ((__s32)(first - seq) > 0)
-		seq = first; /* a peek that went past the buffer before */
-	else
-		src.off = seq - first;
-	c->version++;
-	segment(sk, c, RX, seq, len, tp->write_seq, &src, true);
-	c->version++;
-	return 0;
-}
-
-SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(socket_send, struct sock *sk, const struct msghdr *msg)
-{
-	const struct tcp_sock *tp;
-	struct source src = {};
-	struct conn *c;
-	__u64 len = msg->msg_iter.count;
-	__s64 room;
-
-	if (!len)
-		return 0;
-	c = conn_of(sk);
-	if (!c)
-		return 0;
-	tp = tcp_of(sk);
-	src.msg = msg;
-	if (len > 1 << 30)
-		len = 1 << 30;
-	room = (__s64)sk->sk_sndbuf - sk->sk_wmem_queued;
-	c->version++;
-	segment(sk, c, TX, tp->write_seq, len,
-		sk->__sk_common.skc_state == TCP_CLOSE_WAIT ? received(tp, TCP_CLOSE_WAIT) : tp->copied_seq, &src,
-		room > (__s64)(len + len / 4));
-	c->version++;
-	return 0;
-}
-
-/* The end of a connection, and of sending on it. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
-{
-	__u64 now;
-	const struct tcp_sock *tp;
-	struct conn *c;
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u8 flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF, starts;
+	__u32 sent;
 	struct rec *r;
 	struct seg *s;
-	__u32 sent;
-	__u8 flags, starts;
 	struct {
 		struct rec rec;
 		__u8 data[STORED_MAX];
 	} *out;
 
-	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)
-		return 0;
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
-	if (!c || c->state == S_OPTED_OUT || c->role == ROLE_UNKNOWN)
-		return 0;
-	now = bpf_ktime_get_boot_ns();
-	flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF;
-	if (sk->sk_err)
+	if (failed)
 		flags |= REC_RESET;
 	if (c->role == ROLE_SERVER && newstate != TCP_CLOSE)
 		thread_done(c->id);
@@ -675,13 +607,12 @@ int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
 			count_n(C_LOST_STARTS, starts);
 		c->lost += starts;
 		c->stored.len = 0;
-		return 0;
+		return;
 	}
 	c->version++;
-	tp = tcp_of(sk);
 	r = &out->rec;
 	/* After the FIN write_seq is one more than the bytes. */
-	sent = tp->write_seq;
+	sent = q->written;
 	barrier_var(sent);
 	if (c->fin_sent)
 		sent = c->next[TX];
@@ -690,7 +621,7 @@ int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
 	if (c->role == ROLE_SERVER)
 		add_rest(r, c, TX, sent);
 	else
-		add_rest(r, c, RX, received(tp, oldstate));
+		add_rest(r, c, RX, received(q, oldstate));
 	if (c->stored.len) {
 		s = next_seg(r);
 		if (s) {
@@ -700,42 +631,40 @@ int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
 		c->stored.len = 0;
 	}
 	if (c->role == ROLE_SERVER)
-		add_rest(r, c, RX, received(tp, oldstate));
+		add_rest(r, c, RX, received(q, oldstate));
 	else
 		add_rest(r, c, TX, sent);
 	c->version++;
 	bpf_ringbuf_submit(out, wakeup_flags());
-	return 0;
+}
+
+static __always_inline bool is_end(int state)
+{
+	return state == TCP_CLOSE || state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK;
+}
+
+static __always_inline bool is_followed(const struct conn *c)
+{
+	return c && c->state != S_OPTED_OUT && c->role != ROLE_UNKNOWN;
 }
 
 /* Reports what a quiet connection sent or received since its last record, so
  * that the end of a long response does not wait for the next request. It runs
  * beside the other programs without the socket's lock: it only reads, and
- * takes nothing that changed meanwhile. */
-SEC("iter/bpf_sk_storage_map")
-int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+ * takes nothing that changed meanwhile. version is from before q was read. */
+static __always_inline void sweep(struct conn *c, __u32 version, const struct seqs *q)
 {
-	struct conn *c = ctx->value;
-	struct sock *sk = ctx->sk;
-	const struct tcp_sock *tp;
 	struct rec *r;
 	struct seg *s;
-	__u32 version, next, end;
+	__u32 next, end;
 	__u64 now, last;
 	bool known;
 	int d;
 
-	if (!sk || !c)
-		return 0;
-	version = c->version;
-	if (version & 1 || c->state == S_OPTED_OUT || c->role == ROLE_UNKNOWN || c->fin_sent)
-		return 0;
+	if (version & 1 || !is_followed(c) || c->fin_sent)
+		return;
 	d = c->role == ROLE_SERVER ? TX : RX;
-	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
-	if (d == TX)
-		end = tp->write_seq;
-	else
-		end = tp->copied_seq;
+	end = d == TX ? q->written : q->copied;
 	barrier_var(end);
 	now = bpf_ktime_get_boot_ns();
 	if (d == TX) {
@@ -748,10 +677,10 @@ int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 		last = c->last_ts[RX];
 	}
 	if (!known || (__s32)(end - next) <= 0 || end == c->swept || now - last < idle_ns)
-		return 0;
+		return;
 	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
 	if (!r)
-		return 0; /* tried again by the next sweep */
+		return; /* tried again by the next sweep */
 	fill_rec(r, c, now, REC_IDLE);
 	s = &r->segs[0];
 	__builtin_memset(s, 0, sizeof(*s));
@@ -771,11 +700,101 @@ int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
 	r->nsegs = 1;
 	if (c->version != version) {
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
-		return 0;
+		return;
 	}
 	c->swept = end;
 	count(C_SEEN);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+/* Whether all that is sent will be taken at once. */
+static __always_inline bool has_room(const struct sock *sk, __u64 len)
+{
+	__s64 room = (__s64)sk->sk_sndbuf - sk->sk_wmem_queued;
+
+	return room > (__s64)(len + len / 4);
+}
+
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
+{
+	struct sock *sk = skb->sk;
+	struct source src = {};
+	struct conn *c;
+	struct seqs q;
+	__u32 seq, first;
+
+	if (!sk || len <= 0 || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	c = conn_of(sk);
+	if (!c)
+		return 0;
+	q = seqs_of(sk);
+	seq = q.copied;
+	first = ((struct tcp_skb_cb *)skb->cb)->seq;
+	src.skb = skb;
+	if ((__s32)(first - seq) > 0)
+		seq = first; /* a peek that went past the buffer before */
+	else
+		src.off = seq - first;
+	c->version++;
+	segment(sk, c, RX, seq, len, q.written, &src, true);
+	c->version++;
+	return 0;
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(socket_send, struct sock *sk, const struct msghdr *msg)
+{
+	struct source src = {};
+	struct conn *c;
+	struct seqs q;
+	__u64 len = msg->msg_iter.count;
+
+	if (!len)
+		return 0;
+	c = conn_of(sk);
+	if (!c)
+		return 0;
+	q = seqs_of(sk);
+	src.msg = msg;
+	if (len > 1 << 30)
+		len = 1 << 30;
+	c->version++;
+	segment(sk, c, TX, q.written, len, received(&q, sk->__sk_common.skc_state), &src, has_room(sk, len));
+	c->version++;
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct conn *c;
+	struct seqs q;
+
+	if (!is_end(newstate) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
+	if (!c || !is_followed(c))
+		return 0;
+	q = seqs_of(sk);
+	ended(c, &q, oldstate, newstate, sk->sk_err);
+	return 0;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct conn *c = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct seqs q;
+	__u32 version;
+
+	if (!sk || !c)
+		return 0;
+	version = c->version;
+	q = seqs_of(sk);
+	sweep(c, version, &q);
 	return 0;
 }
 

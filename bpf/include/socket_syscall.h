@@ -84,7 +84,27 @@ struct buffers {
 	__u64 base;
 	__u64 iov;
 	__u64 iovlen;
+	__u64 skip;	/* bytes of the array's first buffer that are none of them */
+	bool in_kernel; /* the array, not the bytes */
 };
+
+static __always_inline bool read_buffer(struct user_iovec *v, const struct buffers *b, int i)
+{
+	const struct user_iovec *from = (const struct user_iovec *)b->iov + i;
+	long err;
+
+	if (b->in_kernel)
+		err = bpf_probe_read_kernel(v, sizeof(*v), from);
+	else
+		err = bpf_probe_read_user(v, sizeof(*v), from);
+	if (err)
+		return false;
+	if (i == 0) {
+		v->iov_base += b->skip;
+		v->iov_len -= b->skip;
+	}
+	return true;
+}
 
 static __always_inline struct file *file_of(unsigned int fd)
 {
@@ -193,7 +213,7 @@ static __always_inline __u32 copy_buffers(__u8 *dst, __u32 n, const struct buffe
 
 		if (i >= b->iovlen || done >= n)
 			break;
-		if (bpf_probe_read_user(&v, sizeof(v), (struct user_iovec *)b->iov + i))
+		if (!read_buffer(&v, b, i))
 			break;
 		take = n - done;
 		if (v.iov_len < take)
@@ -216,7 +236,7 @@ static __always_inline __u32 copy_look(__u8 *dst, __u32 len, const struct buffer
 {
 	struct user_iovec v = {.iov_base = b->base, .iov_len = len};
 
-	if (!b->base && bpf_probe_read_user(&v, sizeof(v), (void *)b->iov))
+	if (!b->base && !read_buffer(&v, b, 0))
 		return 0;
 	if (v.iov_len < len)
 		len = v.iov_len;
@@ -265,11 +285,27 @@ static __always_inline void fill_fd_rec(struct rec *r, struct fd_conn *c, __u64 
 	__builtin_memcpy(r->raddr, c->raddr, 16);
 }
 
-static __always_inline void tid_open(__u64 id, __u32 seq)
+/* What the thread serves: in task storage where another program of the variant
+ * has it there, else in the hash. */
+static __always_inline struct thread *thread_state(bool in_storage)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct thread *t = bpf_map_lookup_elem(&socket_tids, &tid);
 
+	if (in_storage)
+		return bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+	return bpf_map_lookup_elem(&socket_tids, &tid);
+}
+
+static __always_inline void tid_open(__u64 id, __u32 seq, bool in_storage)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct thread *t;
+
+	if (in_storage) {
+		thread_open(id, seq);
+		return;
+	}
+	t = thread_state(false);
 	if (t) {
 		thread_add(t, id, seq);
 	} else {
@@ -281,15 +317,8 @@ static __always_inline void tid_open(__u64 id, __u32 seq)
 	}
 }
 
-static __always_inline struct thread *tid_state(void)
-{
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-
-	return bpf_map_lookup_elem(&socket_tids, &tid);
-}
-
 static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u32 len,
-				       const struct buffers *b)
+				       const struct buffers *b, bool in_storage)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct fd_scratch *sc;
@@ -341,9 +370,9 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	c->budget[d] -= n;
 	if (server && starts && c->proto != PROTO_HTTP2) {
 		if (is_request) {
-			tid_open(c->id, seq);
+			tid_open(c->id, seq, in_storage);
 		} else if (!is_interim(look, c->proto)) {
-			struct thread *t = tid_state();
+			struct thread *t = thread_state(in_storage);
 
 			if (t)
 				thread_remove(t, c->id);
@@ -374,7 +403,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	s->dir = d;
 	s->starts = starts;
 	if (is_request && !server) {
-		struct thread *t = tid_state();
+		struct thread *t = thread_state(in_storage);
 
 		if (t)
 			thread_only(t, s);
@@ -413,7 +442,7 @@ static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct bu
 		seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq) - len;
 	else
 		seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq) - len;
-	fd_segment(c, d, seq, len, b);
+	fd_segment(c, d, seq, len, b, false);
 }
 
 SEC("tp_btf/sys_exit")
@@ -490,34 +519,41 @@ int BPF_PROG(socket_sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/* Reports the end of a connection, or of sending on it. */
+static __always_inline void fd_ended(struct fd_conn *c, __u8 flags)
+{
+	struct rec *r;
+
+	if (c->role == ROLE_UNKNOWN || c->state == S_OPTED_OUT)
+		return;
+	count(C_SEEN);
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (!r) {
+		count(C_LOST_RING);
+		return;
+	}
+	fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), flags);
+	add_fd_rest(r, c, RX);
+	add_fd_rest(r, c, TX);
+	bpf_ringbuf_submit(r, wakeup_flags());
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_fd_state, struct sock *sk, int oldstate, int newstate)
 {
 	__u64 key = (__u64)sk;
 	struct fd_conn *c;
-	struct rec *r;
+	__u8 flags;
 
-	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)
+	if (!is_end(newstate))
 		return 0;
 	c = bpf_map_lookup_elem(&socket_fds, &key);
 	if (!c)
 		return 0;
-	if (c->role != ROLE_UNKNOWN && c->state != S_OPTED_OUT) {
-		__u8 flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF;
-
-		if (sk->sk_err)
-			flags |= REC_RESET;
-		count(C_SEEN);
-		r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
-		if (r) {
-			fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), flags);
-			add_fd_rest(r, c, RX);
-			add_fd_rest(r, c, TX);
-			bpf_ringbuf_submit(r, wakeup_flags());
-		} else {
-			count(C_LOST_RING);
-		}
-	}
+	flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF;
+	if (sk->sk_err)
+		flags |= REC_RESET;
+	fd_ended(c, flags);
 	if (newstate == TCP_CLOSE)
 		bpf_map_delete_elem(&socket_fds, &key);
 	return 0;

@@ -32,6 +32,7 @@ struct task_struct___files {
 };
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 

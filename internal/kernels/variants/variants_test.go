@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -91,6 +92,15 @@ func attach(t *testing.T, name string, spec *ebpf.ProgramSpec, p *ebpf.Program) 
 		l, err = link.AttachTracing(link.TracingOptions{Program: p})
 	case ebpf.LSM:
 		l, err = link.AttachLSM(link.LSMOptions{Program: p})
+	case ebpf.Kprobe:
+		open := link.Kprobe
+		if strings.HasPrefix(spec.SectionName, "kretprobe/") {
+			open = link.Kretprobe
+		}
+		l, err = open(spec.AttachTo, p, nil)
+	case ebpf.TracePoint:
+		group, event, _ := strings.Cut(spec.AttachTo, "/")
+		l, err = link.Tracepoint(group, event, p, nil)
 	case ebpf.RawTracepoint:
 		l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: spec.AttachTo, Program: p})
 	default:

@@ -47,6 +47,14 @@ type objectConn struct {
 	Request   [512]uint8
 }
 
+type objectCopy struct {
+	_   structs.HostLayout
+	To  uint64
+	Sk  uint64
+	Seq uint32
+	Len uint32
+}
+
 type objectFdConn struct {
 	_         structs.HostLayout
 	Id        uint64
@@ -153,31 +161,47 @@ type objectThread struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	objectMapProcConfig      = "proc_config"
-	objectMapProcs           = "procs"
-	objectMapSocketConns     = "socket_conns"
-	objectMapSocketCounters  = "socket_counters"
-	objectMapSocketEvents    = "socket_events"
-	objectMapSocketFdScratch = "socket_fd_scratch"
-	objectMapSocketFds       = "socket_fds"
-	objectMapSocketIds       = "socket_ids"
-	objectMapSocketNewFd     = "socket_new_fd"
-	objectMapSocketScratch   = "socket_scratch"
-	objectMapSocketThreads   = "socket_threads"
-	objectMapSocketTids      = "socket_tids"
-	objectProgSocketFdState  = "socket_fd_state"
-	objectProgSocketFdSweep  = "socket_fd_sweep"
-	objectProgSocketReceive  = "socket_receive"
-	objectProgSocketSend     = "socket_send"
-	objectProgSocketState    = "socket_state"
-	objectProgSocketSweep    = "socket_sweep"
-	objectProgSocketSysExit  = "socket_sys_exit"
-	objectVarIdleNs          = "idle_ns"
-	objectVarMaxMisses       = "max_misses"
-	objectVarMaxRequest      = "max_request"
-	objectVarMaxResponse     = "max_response"
-	objectVarWakeupBytes     = "wakeup_bytes"
-	objectVarWantedProtocols = "wanted_protocols"
+	objectMapProcConfig           = "proc_config"
+	objectMapProcs                = "procs"
+	objectMapSocketConns          = "socket_conns"
+	objectMapSocketCopies         = "socket_copies"
+	objectMapSocketCounters       = "socket_counters"
+	objectMapSocketEvents         = "socket_events"
+	objectMapSocketFdScratch      = "socket_fd_scratch"
+	objectMapSocketFds            = "socket_fds"
+	objectMapSocketHashed         = "socket_hashed"
+	objectMapSocketIds            = "socket_ids"
+	objectMapSocketNewFd          = "socket_new_fd"
+	objectMapSocketNoConn         = "socket_no_conn"
+	objectMapSocketScratch        = "socket_scratch"
+	objectMapSocketThreads        = "socket_threads"
+	objectMapSocketTids           = "socket_tids"
+	objectProgSocketFdState       = "socket_fd_state"
+	objectProgSocketFdSweep       = "socket_fd_sweep"
+	objectProgSocketFentrySend    = "socket_fentry_send"
+	objectProgSocketFentryState   = "socket_fentry_state"
+	objectProgSocketFentrySweep   = "socket_fentry_sweep"
+	objectProgSocketFexitReceive  = "socket_fexit_receive"
+	objectProgSocketFexitSend     = "socket_fexit_send"
+	objectProgSocketKprobeCopy    = "socket_kprobe_copy"
+	objectProgSocketKprobeReceive = "socket_kprobe_receive"
+	objectProgSocketKprobeSend    = "socket_kprobe_send"
+	objectProgSocketKprobeState   = "socket_kprobe_state"
+	objectProgSocketKprobeSweep   = "socket_kprobe_sweep"
+	objectProgSocketReceive       = "socket_receive"
+	objectProgSocketSend          = "socket_send"
+	objectProgSocketState         = "socket_state"
+	objectProgSocketSweep         = "socket_sweep"
+	objectProgSocketSysExit       = "socket_sys_exit"
+	objectProgSocketUnixClose     = "socket_unix_close"
+	objectProgSocketUnixReceive   = "socket_unix_receive"
+	objectProgSocketUnixSend      = "socket_unix_send"
+	objectVarIdleNs               = "idle_ns"
+	objectVarMaxMisses            = "max_misses"
+	objectVarMaxRequest           = "max_request"
+	objectVarMaxResponse          = "max_response"
+	objectVarWakeupBytes          = "wakeup_bytes"
+	objectVarWantedProtocols      = "wanted_protocols"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -222,13 +246,26 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
-	SocketFdState *ebpf.ProgramSpec `ebpf:"socket_fd_state"`
-	SocketFdSweep *ebpf.ProgramSpec `ebpf:"socket_fd_sweep"`
-	SocketReceive *ebpf.ProgramSpec `ebpf:"socket_receive"`
-	SocketSend    *ebpf.ProgramSpec `ebpf:"socket_send"`
-	SocketState   *ebpf.ProgramSpec `ebpf:"socket_state"`
-	SocketSweep   *ebpf.ProgramSpec `ebpf:"socket_sweep"`
-	SocketSysExit *ebpf.ProgramSpec `ebpf:"socket_sys_exit"`
+	SocketFdState       *ebpf.ProgramSpec `ebpf:"socket_fd_state"`
+	SocketFdSweep       *ebpf.ProgramSpec `ebpf:"socket_fd_sweep"`
+	SocketFentrySend    *ebpf.ProgramSpec `ebpf:"socket_fentry_send"`
+	SocketFentryState   *ebpf.ProgramSpec `ebpf:"socket_fentry_state"`
+	SocketFentrySweep   *ebpf.ProgramSpec `ebpf:"socket_fentry_sweep"`
+	SocketFexitReceive  *ebpf.ProgramSpec `ebpf:"socket_fexit_receive"`
+	SocketFexitSend     *ebpf.ProgramSpec `ebpf:"socket_fexit_send"`
+	SocketKprobeCopy    *ebpf.ProgramSpec `ebpf:"socket_kprobe_copy"`
+	SocketKprobeReceive *ebpf.ProgramSpec `ebpf:"socket_kprobe_receive"`
+	SocketKprobeSend    *ebpf.ProgramSpec `ebpf:"socket_kprobe_send"`
+	SocketKprobeState   *ebpf.ProgramSpec `ebpf:"socket_kprobe_state"`
+	SocketKprobeSweep   *ebpf.ProgramSpec `ebpf:"socket_kprobe_sweep"`
+	SocketReceive       *ebpf.ProgramSpec `ebpf:"socket_receive"`
+	SocketSend          *ebpf.ProgramSpec `ebpf:"socket_send"`
+	SocketState         *ebpf.ProgramSpec `ebpf:"socket_state"`
+	SocketSweep         *ebpf.ProgramSpec `ebpf:"socket_sweep"`
+	SocketSysExit       *ebpf.ProgramSpec `ebpf:"socket_sys_exit"`
+	SocketUnixClose     *ebpf.ProgramSpec `ebpf:"socket_unix_close"`
+	SocketUnixReceive   *ebpf.ProgramSpec `ebpf:"socket_unix_receive"`
+	SocketUnixSend      *ebpf.ProgramSpec `ebpf:"socket_unix_send"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -238,12 +275,15 @@ type objectMapSpecs struct {
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
+	SocketCopies    *ebpf.MapSpec `ebpf:"socket_copies"`
 	SocketCounters  *ebpf.MapSpec `ebpf:"socket_counters"`
 	SocketEvents    *ebpf.MapSpec `ebpf:"socket_events"`
 	SocketFdScratch *ebpf.MapSpec `ebpf:"socket_fd_scratch"`
 	SocketFds       *ebpf.MapSpec `ebpf:"socket_fds"`
+	SocketHashed    *ebpf.MapSpec `ebpf:"socket_hashed"`
 	SocketIds       *ebpf.MapSpec `ebpf:"socket_ids"`
 	SocketNewFd     *ebpf.MapSpec `ebpf:"socket_new_fd"`
+	SocketNoConn    *ebpf.MapSpec `ebpf:"socket_no_conn"`
 	SocketScratch   *ebpf.MapSpec `ebpf:"socket_scratch"`
 	SocketThreads   *ebpf.MapSpec `ebpf:"socket_threads"`
 	SocketTids      *ebpf.MapSpec `ebpf:"socket_tids"`
@@ -284,12 +324,15 @@ type objectMaps struct {
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
 	Procs           *ebpf.Map `ebpf:"procs"`
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
+	SocketCopies    *ebpf.Map `ebpf:"socket_copies"`
 	SocketCounters  *ebpf.Map `ebpf:"socket_counters"`
 	SocketEvents    *ebpf.Map `ebpf:"socket_events"`
 	SocketFdScratch *ebpf.Map `ebpf:"socket_fd_scratch"`
 	SocketFds       *ebpf.Map `ebpf:"socket_fds"`
+	SocketHashed    *ebpf.Map `ebpf:"socket_hashed"`
 	SocketIds       *ebpf.Map `ebpf:"socket_ids"`
 	SocketNewFd     *ebpf.Map `ebpf:"socket_new_fd"`
+	SocketNoConn    *ebpf.Map `ebpf:"socket_no_conn"`
 	SocketScratch   *ebpf.Map `ebpf:"socket_scratch"`
 	SocketThreads   *ebpf.Map `ebpf:"socket_threads"`
 	SocketTids      *ebpf.Map `ebpf:"socket_tids"`
@@ -300,12 +343,15 @@ func (m *objectMaps) Close() error {
 		m.ProcConfig,
 		m.Procs,
 		m.SocketConns,
+		m.SocketCopies,
 		m.SocketCounters,
 		m.SocketEvents,
 		m.SocketFdScratch,
 		m.SocketFds,
+		m.SocketHashed,
 		m.SocketIds,
 		m.SocketNewFd,
+		m.SocketNoConn,
 		m.SocketScratch,
 		m.SocketThreads,
 		m.SocketTids,
@@ -328,24 +374,50 @@ type objectVariables struct {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
-	SocketFdState *ebpf.Program `ebpf:"socket_fd_state"`
-	SocketFdSweep *ebpf.Program `ebpf:"socket_fd_sweep"`
-	SocketReceive *ebpf.Program `ebpf:"socket_receive"`
-	SocketSend    *ebpf.Program `ebpf:"socket_send"`
-	SocketState   *ebpf.Program `ebpf:"socket_state"`
-	SocketSweep   *ebpf.Program `ebpf:"socket_sweep"`
-	SocketSysExit *ebpf.Program `ebpf:"socket_sys_exit"`
+	SocketFdState       *ebpf.Program `ebpf:"socket_fd_state"`
+	SocketFdSweep       *ebpf.Program `ebpf:"socket_fd_sweep"`
+	SocketFentrySend    *ebpf.Program `ebpf:"socket_fentry_send"`
+	SocketFentryState   *ebpf.Program `ebpf:"socket_fentry_state"`
+	SocketFentrySweep   *ebpf.Program `ebpf:"socket_fentry_sweep"`
+	SocketFexitReceive  *ebpf.Program `ebpf:"socket_fexit_receive"`
+	SocketFexitSend     *ebpf.Program `ebpf:"socket_fexit_send"`
+	SocketKprobeCopy    *ebpf.Program `ebpf:"socket_kprobe_copy"`
+	SocketKprobeReceive *ebpf.Program `ebpf:"socket_kprobe_receive"`
+	SocketKprobeSend    *ebpf.Program `ebpf:"socket_kprobe_send"`
+	SocketKprobeState   *ebpf.Program `ebpf:"socket_kprobe_state"`
+	SocketKprobeSweep   *ebpf.Program `ebpf:"socket_kprobe_sweep"`
+	SocketReceive       *ebpf.Program `ebpf:"socket_receive"`
+	SocketSend          *ebpf.Program `ebpf:"socket_send"`
+	SocketState         *ebpf.Program `ebpf:"socket_state"`
+	SocketSweep         *ebpf.Program `ebpf:"socket_sweep"`
+	SocketSysExit       *ebpf.Program `ebpf:"socket_sys_exit"`
+	SocketUnixClose     *ebpf.Program `ebpf:"socket_unix_close"`
+	SocketUnixReceive   *ebpf.Program `ebpf:"socket_unix_receive"`
+	SocketUnixSend      *ebpf.Program `ebpf:"socket_unix_send"`
 }
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
 		p.SocketFdState,
 		p.SocketFdSweep,
+		p.SocketFentrySend,
+		p.SocketFentryState,
+		p.SocketFentrySweep,
+		p.SocketFexitReceive,
+		p.SocketFexitSend,
+		p.SocketKprobeCopy,
+		p.SocketKprobeReceive,
+		p.SocketKprobeSend,
+		p.SocketKprobeState,
+		p.SocketKprobeSweep,
 		p.SocketReceive,
 		p.SocketSend,
 		p.SocketState,
 		p.SocketSweep,
 		p.SocketSysExit,
+		p.SocketUnixClose,
+		p.SocketUnixReceive,
+		p.SocketUnixSend,
 	)
 }
 

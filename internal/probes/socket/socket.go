@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync/atomic"
 
 	"github.com/cilium/ebpf"
@@ -53,8 +54,9 @@ type daemon struct {
 	coll     *ebpf.Collection
 	wanted   uint32 // a bit for each registered stream.Proto
 	how      attachPlan
+	hooks    map[string]*ebpf.ProgramSpec
 	counters *ebpf.Map
-	sweep    atomic.Pointer[link.Iter] // nil while detached; Attach may run beside the loop
+	sweeps   atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
 	seg       stream.Segment // reused: the table and the handlers do not keep it
 	conn      stream.Conn
@@ -104,11 +106,12 @@ func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
 			return fmt.Errorf("constant %s: %w", name, err)
 		}
 	}
+	hooks := maps.Clone(l.Spec.Programs)
 	coll, err := l.Collection()
 	if err != nil {
 		return err
 	}
-	d.coll = coll
+	d.coll, d.hooks = coll, hooks
 	d.how = attachments[l.Variant.Name]
 	d.counters = coll.Maps["socket_counters"]
 	return nil
@@ -214,16 +217,21 @@ func (d *daemon) Tick(now uint64) {
 
 // runSweep lets the kernel report what quiet connections sent meanwhile.
 func (d *daemon) runSweep() error {
-	sweep := d.sweep.Load()
-	if sweep == nil {
+	sweeps := d.sweeps.Load()
+	if sweeps == nil {
 		return nil
 	}
-	r, err := sweep.Open()
-	if err != nil {
-		return err
+	var errs []error
+	for _, sweep := range *sweeps {
+		r, err := sweep.Open()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		_, err = io.Copy(io.Discard, r)
+		errs = append(errs, err, r.Close())
 	}
-	_, err = io.Copy(io.Discard, r)
-	return errors.Join(err, r.Close())
+	return errors.Join(errs...)
 }
 
 // Flush implements probe.Flusher. The last exchanges of connections may be the

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -18,25 +20,39 @@ import (
 // The names of the variants.
 const (
 	socketTracepoints = "socket_tracepoints"
+	fentry            = "fentry"
+	kprobe            = "kprobe"
 	sysExit           = "sys_exit"
 )
 
 // variants are ordered by what they were measured to cost the observed program.
 func variants() []probe.Variant {
-	return []probe.Variant{
+	all := []probe.Variant{
 		{
-			Name:     socketTracepoints,
-			Spec:     loadObject,
-			Programs: []string{"socket_receive", "socket_send", "socket_state", "socket_sweep"},
+			Name: socketTracepoints,
 			Loses: []string{
 				"bytes over Unix sockets",
 				"payload that is received by splice or sent by sendfile (its length is known)",
 			},
 		},
 		{
-			Name:     sysExit,
-			Spec:     loadObject,
-			Programs: []string{"socket_sys_exit", "socket_fd_state", "socket_fd_sweep"},
+			Name: fentry,
+			Loses: []string{
+				"payload that is received by splice or sent by sendfile (its length is known, but not over Unix sockets)",
+				"the first message of a client with TCP Fast Open",
+			},
+		},
+		{
+			Name: kprobe,
+			Loses: []string{
+				"bytes over Unix sockets",
+				"payload that is received by splice or sent by sendfile (its length is known)",
+				"the first message of a client with TCP Fast Open",
+				"the end of a long chunked response, until the next message or a pause",
+			},
+		},
+		{
+			Name: sysExit,
 			Loses: []string{
 				"bytes that io_uring moves",
 				"payload that is moved by splice or sendfile (its length is known)",
@@ -45,20 +61,52 @@ func variants() []probe.Variant {
 			},
 		},
 	}
+	for i := range all {
+		all[i].Spec = loadObject
+		all[i].Programs = attachments[all[i].Name].programs()
+	}
+	return all
 }
 
 // attachPlan says what to attach of a variant.
 type attachPlan struct {
-	// tracing programs in the order in which they are attached: the end of
+	// hooks are programs in the order in which they are attached: the end of
 	// connections first, so that none is opened whose end is not seen.
-	tracing []string
-	// sweep is the iterator program, over the elements of the map.
-	sweep, over string
+	hooks []string
+	// sweeps are the iterator programs, each with the map whose elements it visits.
+	sweeps []sweep
+}
+
+type sweep struct{ program, over string }
+
+func (p attachPlan) programs() []string {
+	all := slices.Clone(p.hooks)
+	for _, s := range p.sweeps {
+		all = append(all, s.program)
+	}
+	return all
 }
 
 var attachments = map[string]attachPlan{
-	socketTracepoints: {[]string{"socket_state", "socket_send", "socket_receive"}, "socket_sweep", "socket_conns"},
-	sysExit:           {[]string{"socket_fd_state", "socket_sys_exit"}, "socket_fd_sweep", "socket_fds"},
+	socketTracepoints: {
+		hooks:  []string{"socket_state", "socket_send", "socket_receive"},
+		sweeps: []sweep{{"socket_sweep", "socket_conns"}},
+	},
+	fentry: {
+		hooks: []string{
+			"socket_fentry_state", "socket_fexit_send", "socket_fentry_send", "socket_fexit_receive",
+			"socket_unix_close", "socket_unix_send", "socket_unix_receive",
+		},
+		sweeps: []sweep{{"socket_fentry_sweep", "socket_conns"}, {"socket_fd_sweep", "socket_fds"}},
+	},
+	kprobe: {
+		hooks:  []string{"socket_kprobe_state", "socket_kprobe_send", "socket_kprobe_receive", "socket_kprobe_copy"},
+		sweeps: []sweep{{"socket_kprobe_sweep", "socket_hashed"}},
+	},
+	sysExit: {
+		hooks:  []string{"socket_fd_state", "socket_sys_exit"},
+		sweeps: []sweep{{"socket_fd_sweep", "socket_fds"}},
+	},
 }
 
 // attachment is what Attach gives back.
@@ -80,19 +128,35 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 		return nil, errors.New("the probe observes the whole host, not a single target")
 	}
 	var links attachment
-	for _, name := range d.how.tracing {
-		l, err := link.AttachTracing(link.TracingOptions{Program: d.coll.Programs[name]})
+	for _, name := range d.how.hooks {
+		l, err := attachHook(d.hooks[name], d.coll.Programs[name])
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("attach %s: %w", name, err), links.Close())
 		}
 		links = append(links, l)
 	}
-	sweep, err := link.AttachIter(link.IterOptions{Program: d.coll.Programs[d.how.sweep], Map: d.coll.Maps[d.how.over]})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("attach %s: %w", d.how.sweep, err), links.Close())
+	var sweeps []*link.Iter
+	for _, s := range d.how.sweeps {
+		l, err := link.AttachIter(link.IterOptions{Program: d.coll.Programs[s.program], Map: d.coll.Maps[s.over]})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("attach %s: %w", s.program, err), links.Close())
+		}
+		links, sweeps = append(links, l), append(sweeps, l)
 	}
-	d.sweep.Store(sweep)
-	return append(links, sweep, closerFunc(func() error { d.sweep.Store(nil); return nil })), nil
+	d.sweeps.Store(&sweeps)
+	return append(links, closerFunc(func() error { d.sweeps.Store(nil); return nil })), nil
+}
+
+// attachHook attaches a program to where its section says.
+func attachHook(spec *ebpf.ProgramSpec, p *ebpf.Program) (io.Closer, error) {
+	switch {
+	case spec.Type != ebpf.Kprobe:
+		return link.AttachTracing(link.TracingOptions{Program: p})
+	case strings.HasPrefix(spec.SectionName, "kretprobe/"):
+		return link.Kretprobe(spec.AttachTo, p, nil)
+	default:
+		return link.Kprobe(spec.AttachTo, p, nil)
+	}
 }
 
 type closerFunc func() error
