@@ -544,7 +544,9 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	}
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	if (starts)
+	/* Too short to tell, but it answers: a Go server, for one, waits for the
+	 * next request with a single byte. */
+	if (starts || (turn && len < 4))
 		c->budget[d] = is_request ? max_request : response_budget(c->turn_bytes);
 	else
 		ready = 0;

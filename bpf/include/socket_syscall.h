@@ -356,7 +356,9 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	if (starts)
+	/* Too short to tell, but it answers: a Go server, for one, waits for the
+	 * next request with a single byte. */
+	if (starts || (turn && len < 4))
 		c->budget[d] = is_request ? max_request : response_budget(c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
 	if (!b || (is_request && is_secret(look, c->proto)))
