@@ -9,6 +9,7 @@ package stream
 import (
 	"net/netip"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -67,46 +68,26 @@ type Conn struct {
 // Segment is a run of bytes in one direction, of which the capture may have
 // copied only a prefix.
 type Segment struct {
+	segment.Segment
 	Dir Direction
-	// Data is the captured prefix. It is valid only during the call.
-	Data []byte
-	// Len is the number of bytes in the stream, at least len(Data).
-	Len int64
-	// Last holds the last LastLen bytes of the segment when Data is shorter than Len
-	// and the capture knows them.
-	Last    [8]byte
-	LastLen uint8
-	// Start and End are the kernel's boot time of the first and the last byte, ns.
-	Start, End uint64
-	// Seq is the TCP sequence number of the first byte: the same at both ends.
-	// On other sockets it counts bytes from where observation began.
-	Seq uint32
 	// Lost counts the requests of the connection that began in records which
 	// were lost before this segment. Protocol.Lost was told of them. It wraps.
 	Lost uint16
-	// TID is the thread that received or sent the first byte.
-	TID uint32
-	// Parent names the request that this thread was serving, and no other, when it
-	// sent the segment: connection and sequence number. Zero when not known.
-	Parent Ref
 }
 
 // Ref names a request: the connection on which the serving process received
 // it and the Seq of the segment that it began in.
-type Ref struct {
-	Conn uint64
-	Seq  uint32
-}
+type Ref = segment.Ref
 
 // CloseReason says why a connection is no longer followed.
-type CloseReason uint8
+type CloseReason = segment.CloseReason
 
 // The reasons for Handler.Close.
 const (
-	Closed   CloseReason = iota // both sides are closed
-	Reset                       // a reset or another error ended it
-	Evicted                     // the table of connections was full or the kernel's close was not seen
-	Shutdown                    // the receiver stops
+	Closed   = segment.CloseNormal   // both sides are closed
+	Reset    = segment.CloseReset    // a reset or another error ended it
+	Evicted  = segment.CloseEvicted  // the table of connections was full or the kernel's close was not seen
+	Shutdown = segment.CloseShutdown // the receiver stops
 )
 
 // Handler follows one connection of one protocol.

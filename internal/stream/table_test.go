@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -28,7 +29,7 @@ func (s *script) Segment(g *Segment)                  { s.note("%d %q %d seq %d"
 func (s *script) Skip(d Direction, n int64)           { s.note("skip %d %d", d, n) }
 func (s *script) EOF(d Direction, _ uint64)           { s.note("eof %d", d) }
 func (s *script) Idle(uint64)                         { s.note("idle") }
-func (s *script) Close(r CloseReason, _ uint64)       { s.note("close %d", r) }
+func (s *script) Close(r CloseReason, _ uint64)       { s.note("close %v", r) }
 
 func start(max int) (*Table, *script) {
 	t, s := NewTable(max), &script{}
@@ -40,7 +41,7 @@ func TestSegmentsAreCutAndGapsAreTold(t *testing.T) {
 	table, s := start(10)
 	h := table.Open(&Conn{ID: 1, Proto: ProtoHTTP1}, 1)
 	put := func(pos uint64, data string, length int64) {
-		table.Segment(h, &Segment{Dir: Send, Data: []byte(data), Len: length, Seq: uint32(1000 + pos)}, pos, 2)
+		table.Segment(h, &Segment{Dir: Send, Segment: segment.Segment{Data: []byte(data), Len: length, Tag: segment.Tag{Seq: uint32(1000 + pos)}}}, pos, 2)
 	}
 	put(50, "joined", 10) // observation began in the middle
 	put(60, "next", 4)
@@ -62,11 +63,11 @@ func TestSegmentsAreCutAndGapsAreTold(t *testing.T) {
 func TestDirectionsAreApart(t *testing.T) {
 	table, s := start(10)
 	h := table.Open(&Conn{ID: 1, Proto: ProtoHTTP1}, 1)
-	table.Segment(h, &Segment{Dir: Receive, Len: 5}, 0, 1)
-	table.Segment(h, &Segment{Dir: Send, Len: 7}, 3, 1)
+	table.Segment(h, &Segment{Dir: Receive, Segment: segment.Segment{Len: 5}}, 0, 1)
+	table.Segment(h, &Segment{Dir: Send, Segment: segment.Segment{Len: 7}}, 3, 1)
 	table.EOF(h, Send, 1)
 	table.Close(h, Reset, 1)
-	require.Equal(t, []string{"open 1", `0 "" 5 seq 0`, `1 "" 7 seq 0`, "eof 1", "close 1"}, s.lines)
+	require.Equal(t, []string{"open 1", `0 "" 5 seq 0`, `1 "" 7 seq 0`, "eof 1", "close reset"}, s.lines)
 	_, known := table.Find(1)
 	require.False(t, known)
 }
@@ -74,7 +75,7 @@ func TestDirectionsAreApart(t *testing.T) {
 func TestUnknownProtocolGoesNowhere(t *testing.T) {
 	table, s := start(10)
 	h := table.Open(&Conn{ID: 1, Proto: ProtoUnknown}, 1)
-	table.Segment(h, &Segment{Len: 5}, 0, 1)
+	table.Segment(h, &Segment{Segment: segment.Segment{Len: 5}}, 0, 1)
 	table.Idle(h, 1)
 	table.Close(h, Closed, 1)
 	require.Empty(t, s.lines)
@@ -91,7 +92,7 @@ func TestFullTableEvictsTheQuietest(t *testing.T) {
 	_, known := table.Find(1)
 	require.False(t, known)
 	require.Equal(t, uint64(1), table.Evicted)
-	require.Contains(t, s.lines, "close 2") // Evicted
+	require.Contains(t, s.lines, "close evicted") // Evicted
 }
 
 func TestExpireAndCloseAll(t *testing.T) {
@@ -101,7 +102,7 @@ func TestExpireAndCloseAll(t *testing.T) {
 	require.Equal(t, 1, table.Expire(150, 300))
 	table.CloseAll(Shutdown, 400)
 	require.Zero(t, table.Len())
-	require.Equal(t, []string{"open 1", "open 2", "close 2", "close 3"}, s.lines)
+	require.Equal(t, []string{"open 1", "open 2", "close evicted", "close shutdown"}, s.lines)
 	table.Lost(ProtoHTTP1, nil, 7)
 	require.Equal(t, uint64(7), s.lost)
 }

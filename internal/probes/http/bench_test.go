@@ -19,6 +19,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -110,8 +111,8 @@ func newSubjectConn(p *instrument, info *probe.ProcessInfo, remote string) *subj
 	request := crlf("GET /users/42?page=2 HTTP/1.1\nHost: shop.example\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\nAccept: */*\nAccept-Encoding: gzip, deflate\nConnection: keep-alive\n\n")
 	response := crlf("HTTP/1.1 200 OK\nServer: nginx/1.22.1\nDate: Sun, 22 Nov 2026 04:00:00 GMT\nContent-Type: text/html\nContent-Length: 615\nConnection: keep-alive\n\n")
 	s := &subjectConn{
-		request:  stream.Segment{Dir: stream.Receive, Data: request, Len: int64(len(request)), TID: 9},
-		response: stream.Segment{Dir: stream.Send, Data: response, Len: int64(len(response) + 615), TID: 9},
+		request:  stream.Segment{Dir: stream.Receive, Segment: segment.Segment{Data: request, Len: int64(len(request)), Tag: segment.Tag{TID: 9}}},
+		response: stream.Segment{Dir: stream.Send, Segment: segment.Segment{Data: response, Len: int64(len(response) + 615), Tag: segment.Tag{TID: 9}}},
 	}
 	c := (&bench{p: p}).conn(info, stream.Server, "10.0.0.1:80", remote)
 	s.conn, s.handler = *c.c, c.h

@@ -37,7 +37,7 @@ func (h *handler) exchange(ex *http1.Exchange) {
 	if c.Role == stream.Client {
 		var serving stream.Ref
 		if !c.Process.GoRuntime {
-			serving = stream.Ref{Conn: ex.RequestTag.Ref[0], Seq: uint32(ex.RequestTag.Ref[1])}
+			serving = ex.RequestTag.Parent
 		}
 		p.tracer.Client(serving, wire, &x, &p.at)
 	} else {

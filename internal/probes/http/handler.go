@@ -31,7 +31,6 @@ type handler struct {
 	// thread is where the connection's requests are found by what their thread
 	// sends, nil for clients and Go programs.
 	thread *correlate.Conn
-	in     http1.Segment // for the call at hand
 	// lost is Segment.Lost as last seen, unanswered how many of these requests
 	// have not had their response yet.
 	lost, unanswered uint16
@@ -90,18 +89,13 @@ func (h *handler) Segment(s *stream.Segment) {
 	if h.peer == nil && !h.learn(s.Dir, s.Data) {
 		return
 	}
-	h.in = http1.Segment{
-		Data: s.Data, Len: s.Len, Last: s.Last, LastLen: s.LastLen, Start: s.Start, End: s.End,
-		Tag: http1.Tag{TID: s.TID, Seq: s.Seq, Ref: [2]uint64{s.Parent.Conn, uint64(s.Parent.Seq)}},
-	}
 	h.unanswered += s.Lost - h.lost
 	h.lost = s.Lost
 	before := h.p.parsers.Stats().OrphanResponses
-	h.parser.Segment(h.direction(s.Dir), &h.in)
+	h.parser.Segment(h.direction(s.Dir), &s.Segment)
 	if h.unanswered > 0 {
 		h.answerLost(h.p.parsers.Stats().OrphanResponses - before)
 	}
-	h.in.Data = nil
 }
 
 // answerLost takes note of responses without a known request: they belong to
@@ -127,7 +121,7 @@ func (h *handler) EOF(d stream.Direction, ts uint64) {
 func (h *handler) Idle(ts uint64) { h.parser.Idle(ts) }
 
 func (h *handler) Close(reason stream.CloseReason, ts uint64) {
-	h.parser.Close(closeReason(reason), ts)
+	h.parser.Close(reason, ts)
 	if h.thread != nil {
 		h.p.tracer.Correlator.Close(h.thread)
 	}
@@ -136,18 +130,5 @@ func (h *handler) Close(reason stream.CloseReason, ts uint64) {
 	h.lost, h.unanswered = 0, 0
 	if len(h.p.idle) < maxIdle {
 		h.p.idle = append(h.p.idle, h)
-	}
-}
-
-func closeReason(r stream.CloseReason) http1.CloseReason {
-	switch r {
-	case stream.Closed:
-		return http1.CloseNormal
-	case stream.Reset:
-		return http1.CloseReset
-	case stream.Shutdown:
-		return http1.CloseShutdown
-	default:
-		return http1.CloseEvicted
 	}
 }

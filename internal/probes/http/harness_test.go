@@ -21,6 +21,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -143,7 +144,10 @@ type message struct {
 
 func (c *conn) send(m message) {
 	data := []byte(strings.ReplaceAll(m.text, "\n", "\r\n"))
-	s := stream.Segment{Dir: m.dir, Data: data, Len: int64(len(data)), Start: m.at * 1e6, End: max(m.at, m.until) * 1e6, Seq: m.seq, TID: m.tid, Parent: m.parent}
+	s := stream.Segment{Dir: m.dir, Segment: segment.Segment{
+		Data: data, Len: int64(len(data)), Start: m.at * 1e6, End: max(m.at, m.until) * 1e6,
+		Tag: segment.Tag{TID: m.tid, Seq: m.seq, Parent: m.parent},
+	}}
 	if m.truncateTo > 0 {
 		s.Data = data[:m.truncateTo]
 	}

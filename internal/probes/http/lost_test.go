@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -19,7 +20,7 @@ func TestLostRequestIsCountedOnce(t *testing.T) {
 	c := b.conn(b.process("s"), stream.Server, "10.0.0.1:80", "10.0.0.2:999")
 	answer := func(lost uint16) {
 		data := []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-		c.h.Segment(&stream.Segment{Dir: stream.Send, Data: data, Len: int64(len(data)), Start: 5e6, End: 5e6, Lost: lost})
+		c.h.Segment(&stream.Segment{Dir: stream.Send, Lost: lost, Segment: segment.Segment{Data: data, Len: int64(len(data)), Start: 5e6, End: 5e6}})
 	}
 	answer(0) // to a request before observation began
 	b.p.Lost(nil, 2)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/memcached"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -72,22 +73,12 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 }
 
 func (p *instrument) protocol() stream.Protocol {
-	type parser = db.Parser[memcached.Direction, memcached.CloseReason, memcached.Segment]
-	return &db.Protocol[memcached.Direction, memcached.CloseReason, memcached.Segment, memcached.Exchange]{
+	return &db.Protocol[memcached.Exchange]{
 		Recorder:  p.recorder,
 		Kind:      stream.ProtoMemcached,
-		NewParser: func(emit func(*memcached.Exchange)) parser { return p.parsers.NewParser(emit) },
-		Fill: func(to *memcached.Segment, from *stream.Segment) {
-			*to = memcached.Segment{
-				Data: from.Data, Len: from.Len, Last: from.Last, LastLen: from.LastLen, Start: from.Start, End: from.End,
-				Tag: memcached.Tag{TID: from.TID, Seq: from.Seq, Ref: [2]uint64{from.Parent.Conn, uint64(from.Parent.Seq)}},
-			}
-		},
-		Recognize: func(b []byte) (memcached.Direction, bool) {
-			d, v := memcached.Recognize(b)
-			return d, v == memcached.Yes
-		},
-		Emit: p.emit,
+		NewParser: func(emit func(*memcached.Exchange)) segment.Parser { return p.parsers.NewParser(emit) },
+		Recognize: memcached.Recognize,
+		Emit:      p.emit,
 	}
 }
 
@@ -96,10 +87,7 @@ func (p *instrument) emit(c *db.Conn, in *memcached.Exchange) {
 	strings := p.recorder.Strings
 	p.ex = db.Exchange{
 		System: "memcached", Operation: in.Operation, Rows: -1,
-		Request: db.Tag{
-			TID: in.RequestTag.TID, Seq: in.RequestTag.Seq,
-			Serving: stream.Ref{Conn: in.RequestTag.Ref[0], Seq: uint32(in.RequestTag.Ref[1])},
-		},
+		Request:     in.RequestTag,
 		ResponseTID: in.ResponseTag.TID,
 	}
 	ex := &p.ex

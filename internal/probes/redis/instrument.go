@@ -15,6 +15,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/redis"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -72,22 +73,12 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 }
 
 func (p *instrument) protocol() stream.Protocol {
-	type parser = db.Parser[redis.Direction, redis.CloseReason, redis.Segment]
-	return &db.Protocol[redis.Direction, redis.CloseReason, redis.Segment, redis.Exchange]{
+	return &db.Protocol[redis.Exchange]{
 		Recorder:  p.recorder,
 		Kind:      stream.ProtoRedis,
-		NewParser: func(emit func(*redis.Exchange)) parser { return p.parsers.NewParser(emit) },
-		Fill: func(to *redis.Segment, from *stream.Segment) {
-			*to = redis.Segment{
-				Data: from.Data, Len: from.Len, Last: from.Last, LastLen: from.LastLen, Start: from.Start, End: from.End,
-				Tag: redis.Tag{TID: from.TID, Seq: from.Seq, Ref: [2]uint64{from.Parent.Conn, uint64(from.Parent.Seq)}},
-			}
-		},
-		Recognize: func(b []byte) (redis.Direction, bool) {
-			d, v := redis.Recognize(b)
-			return d, v == redis.Yes
-		},
-		Emit: p.emit,
+		NewParser: func(emit func(*redis.Exchange)) segment.Parser { return p.parsers.NewParser(emit) },
+		Recognize: redis.Recognize,
+		Emit:      p.emit,
 	}
 }
 
@@ -100,11 +91,8 @@ func (p *instrument) emit(c *db.Conn, in *redis.Exchange) {
 	strings := p.recorder.Strings
 	p.ex = db.Exchange{
 		System: "redis", NoNamespaceInName: true, Rows: -1,
-		Procedure: strings.Str(in.Script),
-		Request: db.Tag{
-			TID: in.RequestTag.TID, Seq: in.RequestTag.Seq,
-			Serving: stream.Ref{Conn: in.RequestTag.Ref[0], Seq: uint32(in.RequestTag.Ref[1])},
-		},
+		Procedure:   strings.Str(in.Script),
+		Request:     in.RequestTag,
 		ResponseTID: in.ResponseTag.TID,
 	}
 	ex := &p.ex

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 )
 
@@ -65,16 +66,16 @@ func address(family uint16, a *[16]byte, port uint16) netip.AddrPort {
 // fill copies a segment's description. The next s.Cap bytes of data are its own.
 func fill(to *stream.Segment, s *objectSeg, data []byte) (rest []byte) {
 	*to = stream.Segment{
-		Dir:     stream.Direction(s.Dir),
-		Data:    data[:s.Cap],
-		Len:     int64(s.Len),
-		Last:    s.Last,
-		LastLen: s.LastLen,
-		Start:   s.Start,
-		End:     s.End,
-		Seq:     s.Seq,
-		TID:     s.Tid,
-		Parent:  stream.Ref{Conn: s.ParentConn, Seq: s.ParentSeq},
+		Dir: stream.Direction(s.Dir),
+		Segment: segment.Segment{
+			Data:    data[:s.Cap],
+			Len:     int64(s.Len),
+			Last:    s.Last,
+			LastLen: s.LastLen,
+			Start:   s.Start,
+			End:     s.End,
+			Tag:     segment.Tag{TID: s.Tid, Seq: s.Seq, Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq}},
+		},
 	}
 	return data[s.Cap:]
 }

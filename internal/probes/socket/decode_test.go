@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 )
 
@@ -30,10 +31,12 @@ func TestViewAndFill(t *testing.T) {
 	require.True(t, ok)
 	var s stream.Segment
 	data = fill(&s, &got.Segs[0], data)
-	require.Equal(t, stream.Segment{Dir: stream.Receive, Data: []byte("hello"), Len: 5, Start: 1, End: 2, Seq: 9, TID: 7, Parent: stream.Ref{Conn: 3, Seq: 4}}, s)
+	require.Equal(t, stream.Segment{Dir: stream.Receive, Segment: segment.Segment{
+		Data: []byte("hello"), Len: 5, Start: 1, End: 2, Tag: segment.Tag{TID: 7, Seq: 9, Parent: segment.Ref{Conn: 3, Seq: 4}},
+	}}, s)
 	data = fill(&s, &got.Segs[1], data)
 	require.Empty(t, data)
-	require.Equal(t, stream.Segment{Dir: stream.Send, Data: []byte("abc"), Len: 100, LastLen: 8, Last: [8]byte{1}}, s)
+	require.Equal(t, stream.Segment{Dir: stream.Send, Segment: segment.Segment{Data: []byte("abc"), Len: 100, LastLen: 8, Last: [8]byte{1}}}, s)
 }
 
 func TestViewRefusesWhatDoesNotFit(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/mysql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -39,23 +40,13 @@ func newMySQL(p *instrument) *mysqlSide {
 }
 
 func (s *mysqlSide) protocol() stream.Protocol {
-	type parser = db.Parser[mysql.Direction, mysql.CloseReason, mysql.Segment]
-	return &db.Protocol[mysql.Direction, mysql.CloseReason, mysql.Segment, mysql.Exchange]{
+	return &db.Protocol[mysql.Exchange]{
 		Recorder:  s.p.recorder,
 		Kind:      stream.ProtoMySQL,
-		NewParser: func(emit func(*mysql.Exchange)) parser { return s.parsers.NewParser(emit) },
-		Fill: func(to *mysql.Segment, from *stream.Segment) {
-			*to = mysql.Segment{
-				Data: from.Data, Len: from.Len, Last: from.Last, LastLen: from.LastLen, Start: from.Start, End: from.End,
-				Tag: mysql.Tag{TID: from.TID, Seq: from.Seq, Ref: [2]uint64{from.Parent.Conn, uint64(from.Parent.Seq)}},
-			}
-		},
-		Recognize: func(b []byte) (mysql.Direction, bool) {
-			d, v := mysql.Recognize(b)
-			return d, v == mysql.Yes
-		},
-		Greet: s.greet,
-		Emit:  s.emit,
+		NewParser: func(emit func(*mysql.Exchange)) segment.Parser { return s.parsers.NewParser(emit) },
+		Recognize: mysql.Recognize,
+		Greet:     s.greet,
+		Emit:      s.emit,
 	}
 }
 
@@ -89,10 +80,7 @@ func (s *mysqlSide) emit(c *db.Conn, in *mysql.Exchange) {
 	strings := s.p.recorder.Strings
 	s.ex = db.Exchange{
 		System: "mysql", Operation: operation, Namespace: strings.Str(in.Database), Rows: in.ReturnedRows,
-		Request: db.Tag{
-			TID: in.RequestTag.TID, Seq: in.RequestTag.Seq,
-			Serving: stream.Ref{Conn: in.RequestTag.Ref[0], Seq: uint32(in.RequestTag.Ref[1])},
-		},
+		Request:     in.RequestTag,
 		ResponseTID: in.ResponseTag.TID,
 	}
 	ex := &s.ex

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/postgresql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -25,22 +26,12 @@ func newPostgreSQL(p *instrument) *postgresqlSide {
 }
 
 func (s *postgresqlSide) protocol() stream.Protocol {
-	type parser = db.Parser[postgresql.Direction, postgresql.CloseReason, postgresql.Segment]
-	return &db.Protocol[postgresql.Direction, postgresql.CloseReason, postgresql.Segment, postgresql.Exchange]{
+	return &db.Protocol[postgresql.Exchange]{
 		Recorder:  s.p.recorder,
 		Kind:      stream.ProtoPostgreSQL,
-		NewParser: func(emit func(*postgresql.Exchange)) parser { return s.parsers.NewParser(emit) },
-		Fill: func(to *postgresql.Segment, from *stream.Segment) {
-			*to = postgresql.Segment{
-				Data: from.Data, Len: from.Len, Last: from.Last, LastLen: from.LastLen, Start: from.Start, End: from.End,
-				Tag: postgresql.Tag{TID: from.TID, Seq: from.Seq, Ref: [2]uint64{from.Parent.Conn, uint64(from.Parent.Seq)}},
-			}
-		},
-		Recognize: func(b []byte) (postgresql.Direction, bool) {
-			d, v := postgresql.Recognize(b)
-			return d, v == postgresql.Yes
-		},
-		Emit: s.emit,
+		NewParser: func(emit func(*postgresql.Exchange)) segment.Parser { return s.parsers.NewParser(emit) },
+		Recognize: postgresql.Recognize,
+		Emit:      s.emit,
 	}
 }
 
@@ -56,10 +47,7 @@ func (s *postgresqlSide) emit(c *db.Conn, in *postgresql.Exchange) {
 	strings := s.p.recorder.Strings
 	s.ex = db.Exchange{
 		System: "postgresql", Namespace: strings.Str(in.Database), Rows: -1,
-		Request: db.Tag{
-			TID: in.RequestTag.TID, Seq: in.RequestTag.Seq,
-			Serving: stream.Ref{Conn: in.RequestTag.Ref[0], Seq: uint32(in.RequestTag.Ref[1])},
-		},
+		Request:     in.RequestTag,
 		ResponseTID: in.ResponseTag.TID,
 	}
 	ex := &s.ex

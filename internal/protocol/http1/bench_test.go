@@ -20,14 +20,14 @@ func benchmark(b *testing.B, perOp int, o Options, segs ...event) {
 	list := make([]Segment, len(segs))
 	bytes := 0
 	for i, e := range segs {
-		list[i] = Segment{Data: []byte(e.b), Len: int64(len(e.b)), Start: 1, End: 2}
-		bytes += len(e.b)
+		list[i] = Segment{Data: []byte(e.Bytes), Len: int64(len(e.Bytes)), Start: 1, End: 2}
+		bytes += len(e.Bytes)
 	}
 	b.ReportAllocs()
 	b.SetBytes(int64(bytes))
 	for b.Loop() {
 		for i := range list {
-			p.Segment(segs[i].d, &list[i])
+			p.Segment(segs[i].Dir, &list[i])
 		}
 	}
 	if n != b.N*perOp {
@@ -36,27 +36,27 @@ func benchmark(b *testing.B, perOp int, o Options, segs ...event) {
 }
 
 func BenchmarkExchange(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, benchRequest}, event{Response, benchResponse})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: benchRequest}, event{Dir: Response, Bytes: benchResponse})
 }
 
 func BenchmarkExchangeCaptured(b *testing.B) {
 	benchmark(b, 1, Options{RequestHeaders: []string{"accept"}, ResponseHeaders: []string{"server"}},
-		event{Request, benchRequest}, event{Response, benchResponse})
+		event{Dir: Request, Bytes: benchRequest}, event{Dir: Response, Bytes: benchResponse})
 }
 
 func BenchmarkSplitHeads(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, benchRequest[:100]}, event{Request, benchRequest[100:]},
-		event{Response, benchResponse[:90]}, event{Response, benchResponse[90:]})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: benchRequest[:100]}, event{Dir: Request, Bytes: benchRequest[100:]},
+		event{Dir: Response, Bytes: benchResponse[:90]}, event{Dir: Response, Bytes: benchResponse[90:]})
 }
 
 func BenchmarkPipelined100(b *testing.B) {
-	benchmark(b, 100, Options{}, event{Request, strings.Repeat(benchRequest, 100)}, event{Response, strings.Repeat(benchResponse, 100)})
+	benchmark(b, 100, Options{}, event{Dir: Request, Bytes: strings.Repeat(benchRequest, 100)}, event{Dir: Response, Bytes: strings.Repeat(benchResponse, 100)})
 }
 
 func BenchmarkLargeBody(b *testing.B) {
 	body := strings.Repeat("x", 64<<10)
-	benchmark(b, 1, Options{}, event{Request, benchRequest}, event{Response, "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n"},
-		event{Response, strings.Repeat(body, 16)})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: benchRequest}, event{Dir: Response, Bytes: "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n"},
+		event{Dir: Response, Bytes: strings.Repeat(body, 16)})
 }
 
 func BenchmarkChunkedBody(b *testing.B) {
@@ -64,7 +64,7 @@ func BenchmarkChunkedBody(b *testing.B) {
 	for range 64 {
 		s.WriteString("2000\r\n" + strings.Repeat("x", 8192) + "\r\n")
 	}
-	benchmark(b, 1, Options{}, event{Request, benchRequest}, event{Response, okChunked + s.String() + "0\r\n\r\n"})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: benchRequest}, event{Dir: Response, Bytes: okChunked + s.String() + "0\r\n\r\n"})
 }
 
 // Steady state allocates nothing.

@@ -4,41 +4,11 @@
 package http1
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
-)
 
-// readCapture reads a conversation as a relay saw it: one read per line, its direction and
-// its bytes as a JSON string of Latin-1; an empty string is the FIN.
-func readCapture(t *testing.T, name string) (ev []event) {
-	t.Helper()
-	f, err := os.Open("testdata/captures/" + name + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		var s string
-		if err := json.Unmarshal(sc.Bytes()[2:], &s); err != nil {
-			t.Fatal(err)
-		}
-		b := make([]byte, 0, len(s))
-		for _, r := range s {
-			b = append(b, byte(r))
-		}
-		d := Request
-		if sc.Bytes()[0] == '<' {
-			d = Response
-		}
-		ev = append(ev, event{d, string(b)})
-	}
-	return ev
-}
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
+)
 
 // Conversations of curl 7.88 with nginx 1.22 and Python 3.11's http.server. The statuses
 // and sizes are those that the servers were configured to send.
@@ -57,9 +27,9 @@ func TestCaptures(t *testing.T) {
 				continue
 			}
 			c := newConn(t, Options{})
-			for _, e := range readCapture(t, name) {
-				if e.b == "" {
-					c.p.EOF(e.d, c.now)
+			for _, e := range segmenttest.Read(t, "testdata/captures/"+name+".txt") {
+				if e.Bytes == "" {
+					c.p.EOF(e.Dir, c.now)
 					continue
 				}
 				c.play([]event{e}, whole, func(n int) int { return min(n, limit) }, true)

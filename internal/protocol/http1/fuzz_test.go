@@ -6,6 +6,8 @@ package http1
 import (
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // FuzzParser reads script as a list of events: an operation byte, a length byte, and bytes
@@ -19,53 +21,14 @@ func FuzzParser(f *testing.F) {
 	f.Add([]byte("\x00\xff\x01\x50\x05\x10\x07\x00"), []byte("CONNECT h:1 HTTP/1.1\r\n\r\n"+get("/x")), []byte("HTTP/1.0 101\n\nHTTP/1.1 204\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, script, req, resp []byte) {
 		c := newConn(t, Options{MaxHeader: 1024, MaxPipeline: 8, RequestHeaders: []string{"cookie"}, ResponseHeaders: []string{"server"}})
-		var stream = [2][]byte{req, resp}
-		for i := 0; i+1 < len(script); i += 2 {
-			op, n := script[i], int(script[i+1])
-			d := Direction(op & 1)
-			c.now += 10
-			switch op >> 1 & 7 {
-			case 2:
-				c.p.Idle(c.now)
-			case 3:
-				if n > 240 {
-					c.p.EOF(d, c.now)
-				}
-			case 4:
-				n = min(n, len(stream[d]))
-				stream[d] = stream[d][n:]
-				c.p.Skip(d, int64(n))
-			case 5:
-				if n > 250 {
-					c.p.Close(CloseReason(n&3+1), c.now)
-					c.p.Reset()
-				}
-			default:
-				n = min(n, len(stream[d]))
-				piece := stream[d][:n]
-				stream[d] = stream[d][n:]
-				s := Segment{Data: piece, Len: int64(n), Start: c.now, End: c.now + 1}
-				if op>>4&3 != 0 {
-					s.Data = piece[:n*int(op>>4&3)/4]
-					s.LastLen = uint8(copy(s.Last[:], piece[max(0, n-int(op>>6)*3):]))
-				}
-				if op>>6 == 3 {
-					s.Len += 1 << 40
-					s.LastLen = 0
-				}
-				c.p.Segment(d, &s)
-			}
-			c.check()
-			bounded(t, c)
-		}
-		c.p.Close(CloseReset, c.now)
-		c.check()
+		player := segmenttest.Player{Parser: c.p, Check: func() { c.check(); bounded(t, c) }}
+		player.Script(script, req, resp)
 		if c.p.Pending() != 0 {
 			t.Fatalf("%d requests pending after Close", c.p.Pending())
 		}
 		// Whole, in order: the whole request stream first, then the response stream.
 		a, b := newConn(t, Options{}), newConn(t, Options{})
-		ev := []event{{Request, string(req)}, {Response, string(resp)}}
+		ev := []event{{Dir: Request, Bytes: string(req)}, {Dir: Response, Bytes: string(resp)}}
 		a.play(ev, whole, whole, false)
 		if s := a.cfg.Stats(); s.SkippedBytes+s.UndecodableRequests+s.UndecodableResponses+s.BadChunk+s.BadContentLength+
 			s.BadTransferEncoding+s.OrphanResponses+s.Drops() == 0 && !a.p.Done() {

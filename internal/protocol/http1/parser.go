@@ -86,6 +86,10 @@ func (st *stream) freeBuf() []byte {
 	return st.buf[:0]
 }
 
+// Opened says, before the first Segment, that the connection is seen from its beginning:
+// its first bytes begin a request, of whatever method.
+func (p *Parser) Opened() { p.dir[Request].synced, p.dir[Response].synced = true, true }
+
 // Done reports that no further bytes are of interest: upgraded, tunnelled or closed.
 func (p *Parser) Done() bool { return p.done }
 

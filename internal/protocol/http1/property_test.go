@@ -8,13 +8,12 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
-// event is a run of stream bytes before it is cut into segments.
-type event struct {
-	d Direction
-	b string
-}
+// event is a run of stream bytes before it is cut into segments; without bytes it is a FIN.
+type event = segmenttest.Event
 
 func chunked(r *rand.Rand, body int) string {
 	var b strings.Builder
@@ -86,7 +85,7 @@ func dialogue(r *rand.Rand, n, depth int) (ev []event, want []string) {
 			}
 			want = append(want, fmt.Sprintf("%s %s %d %d/%d complete", method, target, status, reqBody, body))
 		}
-		ev = append(ev, event{Request, reqs.String()}, event{Response, resps.String()})
+		ev = append(ev, event{Dir: Request, Bytes: reqs.String()}, event{Dir: Response, Bytes: resps.String()})
 		i += min(depth, n-i)
 	}
 	return ev, want
@@ -94,19 +93,10 @@ func dialogue(r *rand.Rand, n, depth int) (ev []event, want []string) {
 
 // play cuts each event at the points that cut gives and captures a prefix of each piece.
 func (c *conn) play(ev []event, cut, prefix func(n int) int, last bool) {
-	for _, e := range ev {
-		for b := e.b; len(b) > 0; {
-			n := cut(len(b))
-			c.now += 10
-			s := Segment{Data: []byte(b[:prefix(n)]), Len: int64(n), Start: c.now, End: c.now + 1}
-			if last && len(s.Data) < n {
-				s.LastLen = uint8(copy(s.Last[:], b[max(0, n-8):n]))
-			}
-			c.p.Segment(e.d, &s)
-			c.check()
-			b = b[n:]
-		}
-	}
+	c.t.Helper()
+	p := segmenttest.Player{Parser: c.p, Now: c.now, Check: c.check}
+	p.Play(ev, segmenttest.Cut{Piece: cut, Prefix: prefix, Last: last})
+	c.now = p.Now
 }
 
 func whole(n int) int { return n }
@@ -116,15 +106,14 @@ func TestEveryCut(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, depth := range []int{1, 3} {
 		ev, want := dialogue(r, 6, depth)
-		total := max(len(ev[0].b), len(ev[1].b))
+		total := max(len(ev[0].Bytes), len(ev[1].Bytes))
 		for at := 1; at <= total; at++ {
 			c := newConn(t, Options{})
 			c.play(ev, func(n int) int { return min(n, at) }, whole, false)
 			equal(t, fmt.Sprint("pieces of ", at), c.got, want)
 			c = newConn(t, Options{})
 			for _, e := range ev {
-				k := min(at, len(e.b))
-				c.play([]event{{e.d, e.b[:k]}, {e.d, e.b[k:]}}, whole, whole, false)
+				c.play(segmenttest.Split(e, at), whole, whole, false)
 			}
 			equal(t, fmt.Sprint("cut at ", at), c.got, want)
 			if t.Failed() {

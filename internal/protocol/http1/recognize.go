@@ -5,15 +5,6 @@ package http1
 
 import "bytes"
 
-// Verdict of Recognize.
-type Verdict uint8
-
-const (
-	No       Verdict = iota // not HTTP/1
-	NeedMore                // a possible start, too short to tell
-	Yes                     // the start of a message
-)
-
 // maxMethod bounds unknown methods; the longest registered one has 16 characters.
 const maxMethod = 24
 

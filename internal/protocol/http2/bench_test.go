@@ -13,18 +13,18 @@ func benchmark(b *testing.B, perOp int, o Options, ev func(cl, sv *peer, id uint
 	p := cfg.NewParser(func(*Exchange) { n++ })
 	cl, sv := newPeer(), newPeer()
 	feed := func(e event, s *Segment) {
-		*s = Segment{Data: []byte(e.b), Len: int64(len(e.b)), Start: 1, End: 2}
+		*s = Segment{Data: []byte(e.Bytes), Len: int64(len(e.Bytes)), Start: 1, End: 2}
 	}
 	var s Segment
-	for _, e := range []event{{Request, preface}, {Request, func() string { cl.fr.WriteSettings(); return cl.take() }()}, {Response, func() string { sv.fr.WriteSettings(); return sv.take() }()}} {
+	for _, e := range []event{{Dir: Request, Bytes: preface}, {Dir: Request, Bytes: func() string { cl.fr.WriteSettings(); return cl.take() }()}, {Dir: Response, Bytes: func() string { sv.fr.WriteSettings(); return sv.take() }()}} {
 		feed(e, &s)
-		p.Segment(e.d, &s)
+		p.Segment(e.Dir, &s)
 	}
 	// The first exchanges fill the tables; then the same bytes serve again with a new ID.
 	for id := range uint32(3) {
 		for _, e := range ev(cl, sv, 2*id+1) {
 			feed(e, &s)
-			p.Segment(e.d, &s)
+			p.Segment(e.Dir, &s)
 		}
 	}
 	last := ev(cl, sv, 0x01010101)
@@ -32,7 +32,7 @@ func benchmark(b *testing.B, perOp int, o Options, ev func(cl, sv *peer, id uint
 	size := 0
 	for i, e := range last {
 		feed(e, &list[i])
-		size += len(e.b)
+		size += len(e.Bytes)
 	}
 	n = 0
 	b.ReportAllocs()
@@ -40,7 +40,7 @@ func benchmark(b *testing.B, perOp int, o Options, ev func(cl, sv *peer, id uint
 	for b.Loop() {
 		p.maxID = 0 // the same IDs again
 		for i := range list {
-			p.Segment(last[i].d, &list[i])
+			p.Segment(last[i].Dir, &list[i])
 		}
 	}
 	if s := cfg.Stats(); n != b.N*perOp || s.UnknownFields+s.BadBlocks+s.BadFrames != 0 {
@@ -50,16 +50,16 @@ func benchmark(b *testing.B, perOp int, o Options, ev func(cl, sv *peer, id uint
 
 func benchGet(cl, sv *peer, id uint32) []event {
 	return []event{
-		{Request, cl.headers(id, true, append(get("/api/users/42?page=3"), "accept=*/*", "accept-encoding=gzip",
+		{Dir: Request, Bytes: cl.headers(id, true, append(get("/api/users/42?page=3"), "accept=*/*", "accept-encoding=gzip",
 			"!traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")...).take()},
-		{Response, sv.headers(id, false, ":status=200", "server=nginx/1.26.3", "date=Sun, 22 Nov 2026 04:00:00 GMT", "content-type=text/html", "content-length=12").data(id, true, 12).take()},
+		{Dir: Response, Bytes: sv.headers(id, false, ":status=200", "server=nginx/1.26.3", "date=Sun, 22 Nov 2026 04:00:00 GMT", "content-type=text/html", "content-length=12").data(id, true, 12).take()},
 	}
 }
 
 func benchUnary(cl, sv *peer, id uint32) []event {
 	return []event{
-		{Request, cl.headers(id, false, append(call("/shop.Cart/Add"), "user-agent=grpc-go/1.83", "!grpc-timeout=999m")...).message(id, true, 40).take()},
-		{Response, sv.headers(id, false, ":status=200", "content-type=application/grpc").message(id, false, 20).headers(id, true, "grpc-status=0", "grpc-message=").take()},
+		{Dir: Request, Bytes: cl.headers(id, false, append(call("/shop.Cart/Add"), "user-agent=grpc-go/1.83", "!grpc-timeout=999m")...).message(id, true, 40).take()},
+		{Dir: Response, Bytes: sv.headers(id, false, ":status=200", "content-type=application/grpc").message(id, false, 20).headers(id, true, "grpc-status=0", "grpc-message=").take()},
 	}
 }
 
@@ -74,7 +74,7 @@ func BenchmarkLargeBody(b *testing.B) {
 		for range 64 {
 			sv.data(id, false, 16<<10)
 		}
-		return []event{{Request, cl.take()}, {Response, sv.data(id, true, 0).take()}}
+		return []event{{Dir: Request, Bytes: cl.take()}, {Dir: Response, Bytes: sv.data(id, true, 0).take()}}
 	})
 }
 
@@ -85,7 +85,7 @@ func BenchmarkGRPCStream(b *testing.B) {
 		for range 100 {
 			sv.message(id, false, 1000)
 		}
-		return []event{{Request, cl.take()}, {Response, sv.headers(id, true, "grpc-status=0").take()}}
+		return []event{{Dir: Request, Bytes: cl.take()}, {Dir: Response, Bytes: sv.headers(id, true, "grpc-status=0").take()}}
 	})
 }
 
@@ -105,7 +105,7 @@ func TestNoAllocations(t *testing.T) {
 	cl, sv := newPeer(), newPeer()
 	list := []Segment{{Data: []byte(preface)}}
 	for _, e := range append(benchUnary(cl, sv, 1), benchUnary(cl, sv, 1)...) {
-		list = append(list, Segment{Data: []byte(e.b), Len: int64(len(e.b))})
+		list = append(list, Segment{Data: []byte(e.Bytes), Len: int64(len(e.Bytes))})
 	}
 	p.Segment(Request, &list[0])
 	p.Segment(Request, &list[1])

@@ -4,41 +4,11 @@
 package http2
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
-)
 
-// readCapture reads a conversation as a relay saw it: one read per line, its direction and
-// its bytes as a JSON string of Latin-1; an empty string is the FIN.
-func readCapture(t testing.TB, name string) (ev []event) {
-	t.Helper()
-	f, err := os.Open("testdata/captures/" + name + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		var s string
-		if err := json.Unmarshal(sc.Bytes()[2:], &s); err != nil {
-			t.Fatal(err)
-		}
-		b := make([]byte, 0, len(s))
-		for _, r := range s {
-			b = append(b, byte(r))
-		}
-		d := Request
-		if sc.Bytes()[0] == '<' {
-			d = Response
-		}
-		ev = append(ev, event{d, string(b)})
-	}
-	return ev
-}
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
+)
 
 // captures are conversations of curl 7.88, nghttp and h2load 1.52 with nghttpd 1.52 and
 // x/net's h2c server. Statuses and sizes are those that the servers were made to send.
@@ -54,7 +24,7 @@ func TestCaptures(t *testing.T) {
 	for name, want := range captures {
 		for _, limit := range []int{1 << 20, 400} {
 			c := newConn(t, Options{})
-			ev := readCapture(t, name)
+			ev := segmenttest.Read(t, "testdata/captures/"+name+".txt")
 			if strings.HasSuffix(name, "upgrade") { // the first two reads are HTTP/1.1
 				c.p.Upgrade(&Exchange{Method: []byte("GET"), Path: []byte("/up")})
 				ev = ev[2:]

@@ -6,6 +6,8 @@ package http2
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // FuzzParser reads script as a list of events: an operation byte, a length byte, and bytes
@@ -14,8 +16,8 @@ import (
 func FuzzParser(f *testing.F) {
 	for name := range captures {
 		var in [2][]byte
-		for _, e := range readCapture(f, name) {
-			in[e.d] = append(in[e.d], e.b...)
+		for _, e := range segmenttest.Read(f, "testdata/captures/"+name+".txt") {
+			in[e.Dir] = append(in[e.Dir], e.Bytes...)
 		}
 		if len(in[0])+len(in[1]) < 4000 {
 			f.Add([]byte("\x00\xff\x01\xff\x20\x80\x31\x80\x00\xff\x01\xff"), in[0], in[1])
@@ -25,7 +27,7 @@ func FuzzParser(f *testing.F) {
 		ev, _ := dialogue(rand.New(rand.NewPCG(seed, 1)), 4)
 		var in [2][]byte
 		for _, e := range ev {
-			in[e.d] = append(in[e.d], e.b...)
+			in[e.Dir] = append(in[e.Dir], e.Bytes...)
 		}
 		f.Add([]byte("\x00\xff\x01\xff\x00\x40\x11\x90\x08\x20\x00\xff\x01\xff\x09\x30\x01\xff\x04\x00\x07\xff\x00\xff\x0b\xff"), in[0], in[1])
 	}
@@ -35,56 +37,17 @@ func FuzzParser(f *testing.F) {
 			c.p.Upgrade(&Exchange{Method: []byte("GET")})
 			script = script[1:]
 		}
-		in := [2][]byte{req, resp}
-		for i := 0; i+1 < len(script); i += 2 {
-			op, n := script[i], int(script[i+1])
-			d := Direction(op & 1)
-			c.now += 10
-			switch op >> 1 & 7 {
-			case 2:
-				c.now += uint64(n) * 1e9
-				c.p.Idle(c.now)
-			case 3:
-				if n > 240 {
-					c.p.EOF(d, c.now)
-				}
-			case 4:
-				n = min(n, len(in[d]))
-				in[d] = in[d][n:]
-				c.p.Skip(d, int64(n))
-			case 5:
-				if n > 250 {
-					c.p.Close(CloseReason(n&3+1), c.now)
-					c.p.Reset()
-				}
-			default:
-				n = min(n, len(in[d]))
-				piece := in[d][:n]
-				in[d] = in[d][n:]
-				s := Segment{Data: piece, Len: int64(n), Start: c.now, End: c.now + 1}
-				if op>>4&3 != 0 {
-					s.Data = piece[:n*int(op>>4&3)/4]
-					s.LastLen = uint8(copy(s.Last[:], piece[max(0, n-int(op>>6)*3):]))
-				}
-				if op>>6 == 3 {
-					s.Len += 1 << 40
-					s.LastLen = 0
-				}
-				c.p.Segment(d, &s)
-			}
-			c.check()
-		}
-		c.p.Close(CloseNormal, c.now)
-		c.check()
+		player := segmenttest.Player{Parser: c.p, Check: c.check}
+		player.Script(script, req, resp)
 		if c.p.Pending() != 0 {
 			t.Fatalf("%d pending after Close", c.p.Pending())
 		}
 
 		// Whole, then byte by byte: the same, unless there is nothing to take up in mid-way.
 		a, b := newConn(t, Options{}), newConn(t, Options{})
-		ev := []event{{Request, preface + string(req)}, {Response, string(resp)}}
+		ev := []event{{Dir: Request, Bytes: preface + string(req)}, {Dir: Response, Bytes: string(resp)}}
 		for _, e := range ev {
-			if e.b != "" {
+			if e.Bytes != "" {
 				a.play([]event{e}, whole, whole)
 				b.play([]event{e}, func(int) int { return 1 }, whole)
 			}

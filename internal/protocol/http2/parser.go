@@ -82,6 +82,16 @@ func (p *Parser) Reset() {
 	p.begin()
 }
 
+// Opened says, before the first Segment, that the connection is seen from its beginning: it
+// begins with the client preface, and no field has entered a dynamic table yet.
+func (p *Parser) Opened() {
+	p.side[Request].synced, p.side[Request].preface = true, uint8(len(clientPreface))
+	p.side[Response].synced = true
+	for d := range p.side {
+		p.side[d].table.reset(true)
+	}
+}
+
 // Upgrade starts a connection that HTTP/1.1 handed over (h2c, RFC 7540 section 3.2): the
 // first bytes of either direction are those after the 101 response, and stream 1 is open
 // with the request that asked for it. Of req the request's fields, sizes, times and tag are

@@ -11,13 +11,12 @@ import (
 
 	xhttp2 "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
-// event is a run of stream bytes before it is cut into segments; no bytes are the FIN.
-type event struct {
-	d Direction
-	b string
-}
+// event is a run of stream bytes before it is cut into segments; without bytes it is a FIN.
+type event = segmenttest.Event
 
 // conn drives a parser and notes what it emits, one line per exchange.
 type conn struct {
@@ -110,25 +109,10 @@ func (c *conn) want(want ...string) {
 
 // play cuts each event at the points that cut gives and captures a prefix of each piece.
 func (c *conn) play(ev []event, cut, prefix func(n int) int) {
-	for _, e := range ev {
-		if e.b == "" {
-			c.p.EOF(e.d, c.now)
-			c.check()
-			continue
-		}
-		for b := e.b; len(b) > 0; {
-			n := cut(len(b))
-			k := prefix(n)
-			c.now += 10
-			s := Segment{Data: []byte(b[:k]), Len: int64(n), Start: c.now, End: c.now + 1}
-			if k < n {
-				s.LastLen = uint8(copy(s.Last[:], b[max(0, n-8):n]))
-			}
-			c.p.Segment(e.d, &s)
-			c.check()
-			b = b[n:]
-		}
-	}
+	c.t.Helper()
+	p := segmenttest.Player{Parser: c.p, Now: c.now, Check: c.check}
+	p.Play(ev, segmenttest.Cut{Piece: cut, Prefix: prefix, Last: true})
+	c.now = p.Now
 }
 
 func whole(n int) int { return n }

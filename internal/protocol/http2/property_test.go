@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	xhttp2 "golang.org/x/net/http2"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // dialogue makes a conversation of n streams, several at a time, and what a parser that
@@ -32,7 +34,7 @@ func dialogue(r *rand.Rand, n int) (ev []event, want map[uint32]string) {
 	flush := func() {
 		for d, w := range []*peer{cl, sv} {
 			if b := w.take(); b != "" {
-				ev = append(ev, event{Direction(d), b})
+				ev = append(ev, event{Dir: Direction(d), Bytes: b})
 			}
 		}
 	}
@@ -109,7 +111,7 @@ func TestEveryCut(t *testing.T) {
 	ev, want := dialogue(r, 8)
 	longest := 0
 	for _, e := range ev {
-		longest = max(longest, len(e.b))
+		longest = max(longest, len(e.Bytes))
 	}
 	first := ""
 	for at := 1; at <= longest; at++ {
@@ -117,8 +119,7 @@ func TestEveryCut(t *testing.T) {
 			c := newConn(t, Options{})
 			if split {
 				for _, e := range ev {
-					k := min(at, len(e.b)-1)
-					c.play([]event{{e.d, e.b[:k]}, {e.d, e.b[k:]}}, whole, whole)
+					c.play(segmenttest.Split(e, at), whole, whole)
 				}
 			} else {
 				c.play(ev, func(n int) int { return min(n, at) }, whole)
@@ -154,7 +155,7 @@ func TestRandomPrefixes(t *testing.T) {
 		}
 		for _, e := range ev {
 			if skips && r.IntN(8) == 0 {
-				c.p.Skip(e.d, int64(len(e.b)))
+				c.p.Skip(e.Dir, int64(len(e.Bytes)))
 				c.check()
 				continue
 			}

@@ -3,15 +3,6 @@
 
 package http2
 
-// Verdict of Recognize.
-type Verdict uint8
-
-const (
-	No       Verdict = iota // not HTTP/2
-	NeedMore                // possibly HTTP/2, but not enough to tell, or not which direction
-	Yes                     // HTTP/2 frames, or the client preface
-)
-
 // minPreface is "PRI * HTTP/2.0\r\n".
 const minPreface = 16
 

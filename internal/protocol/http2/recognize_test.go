@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 func TestRecognize(t *testing.T) {
@@ -86,12 +88,12 @@ func TestRecognizeCaptures(t *testing.T) {
 			continue
 		}
 		var seen [2]bool
-		for i, e := range readCapture(t, name) {
-			d, v := Recognize([]byte(e.b))
-			if v == No || v == Yes && d != e.d || !seen[e.d] && v != Yes {
+		for i, e := range segmenttest.Read(t, "testdata/captures/"+name+".txt") {
+			d, v := Recognize([]byte(e.Bytes))
+			if v == No || v == Yes && d != e.Dir || !seen[e.Dir] && v != Yes {
 				t.Errorf("%s, read %d: %d, %d", name, i, d, v)
 			}
-			seen[e.d] = true
+			seen[e.Dir] = true
 		}
 	}
 }

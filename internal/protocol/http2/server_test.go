@@ -22,70 +22,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
-
-// relay passes connections on to a server and notes the reads of either direction.
-type relay struct {
-	net.Listener
-	mu    sync.Mutex
-	conns [][]event
-	wg    sync.WaitGroup
-}
-
-func newRelay(t *testing.T, to string) *relay {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{Listener: l}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s, err := net.Dial("tcp", to)
-			if err != nil {
-				c.Close()
-				return
-			}
-			r.mu.Lock()
-			id := len(r.conns)
-			r.conns = append(r.conns, nil)
-			r.mu.Unlock()
-			r.wg.Add(2)
-			go r.pump(id, Request, c, s)
-			go r.pump(id, Response, s, c)
-		}
-	}()
-	return r
-}
-
-func (r *relay) pump(id int, d Direction, from, to net.Conn) {
-	defer r.wg.Done()
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			r.mu.Lock()
-			r.conns[id] = append(r.conns[id], event{d, string(buf[:n])})
-			r.mu.Unlock()
-			to.Write(buf[:n])
-		}
-		if err != nil {
-			to.Close()
-			return
-		}
-	}
-}
-
-// stop ends the relay once its connections are over and returns what they carried.
-func (r *relay) stop() [][]event {
-	r.Close()
-	r.wg.Wait()
-	return r.conns
-}
 
 // bytesCodec passes messages as they are.
 type bytesCodec struct{}
@@ -193,8 +132,8 @@ func TestGRPCServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	go srv.Serve(l)
-	r := newRelay(t, l.Addr().String())
-	cc, err := grpc.NewClient(r.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(bytesCodec{})))
+	r := segmenttest.NewRelay(t, "tcp", l.Addr().String())
+	cc, err := grpc.NewClient(r.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(bytesCodec{})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +148,7 @@ func TestGRPCServer(t *testing.T) {
 	wg.Wait()
 	cc.Close()
 	srv.GracefulStop()
-	conns := r.stop()
+	conns := r.Take()
 	if len(conns) != 1 {
 		t.Fatalf("%d connections", len(conns))
 	}
@@ -290,7 +229,7 @@ func TestH2CServer(t *testing.T) {
 	}
 	go srv.Serve(l)
 	defer srv.Close()
-	r := newRelay(t, l.Addr().String())
+	r := segmenttest.NewRelay(t, "tcp", l.Addr().String())
 	tr := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	}}
@@ -312,7 +251,7 @@ func TestH2CServer(t *testing.T) {
 	wg.Wait()
 	tr.CloseIdleConnections()
 	var got []string
-	for _, ev := range r.stop() {
+	for _, ev := range r.Take() {
 		c := newConn(t, Options{})
 		c.play(ev, whole, whole)
 		c.p.Close(CloseNormal, c.now)

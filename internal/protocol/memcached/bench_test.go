@@ -14,14 +14,14 @@ func benchmark(b *testing.B, perOp int, o Options, segs ...event) {
 	list := make([]Segment, len(segs))
 	bytes := 0
 	for i, e := range segs {
-		list[i] = Segment{Data: []byte(e.b), Len: int64(len(e.b)), Start: 1, End: 2}
-		bytes += len(e.b)
+		list[i] = Segment{Data: []byte(e.Bytes), Len: int64(len(e.Bytes)), Start: 1, End: 2}
+		bytes += len(e.Bytes)
 	}
 	b.ReportAllocs()
 	b.SetBytes(int64(bytes))
 	for b.Loop() {
 		for i := range list {
-			p.Segment(segs[i].d, &list[i])
+			p.Segment(segs[i].Dir, &list[i])
 		}
 	}
 	if n != b.N*perOp {
@@ -30,36 +30,36 @@ func benchmark(b *testing.B, perOp int, o Options, segs ...event) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, "get user:1000:name\r\n"}, event{Response, "VALUE user:1000:name 0 5\r\nhello\r\nEND\r\n"})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: "get user:1000:name\r\n"}, event{Dir: Response, Bytes: "VALUE user:1000:name 0 5\r\nhello\r\nEND\r\n"})
 }
 
 func BenchmarkGetKeys(b *testing.B) {
-	benchmark(b, 1, Options{Keys: true}, event{Request, "get user:1000:name\r\n"}, event{Response, "VALUE user:1000:name 0 5\r\nhello\r\nEND\r\n"})
+	benchmark(b, 1, Options{Keys: true}, event{Dir: Request, Bytes: "get user:1000:name\r\n"}, event{Dir: Response, Bytes: "VALUE user:1000:name 0 5\r\nhello\r\nEND\r\n"})
 }
 
 func BenchmarkSet(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, "set user:1000:name 0 3600 5\r\nhello\r\n"}, event{Response, "STORED\r\n"})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: "set user:1000:name 0 3600 5\r\nhello\r\n"}, event{Dir: Response, Bytes: "STORED\r\n"})
 }
 
 func BenchmarkMeta(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, "mg user:1000:name v t k O123\r\n"}, event{Response, "VA 5 t100 kuser:1000:name O123\r\nhello\r\n"})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: "mg user:1000:name v t k O123\r\n"}, event{Dir: Response, Bytes: "VA 5 t100 kuser:1000:name O123\r\nhello\r\n"})
 }
 
 func BenchmarkBinary(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, bin(0, 7, "", "user:1000:name", "")}, event{Response, reply(0, 0, 7, "1234", "", "hello")})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: bin(0, 7, "", "user:1000:name", "")}, event{Dir: Response, Bytes: reply(0, 0, 7, "1234", "", "hello")})
 }
 
 func BenchmarkPipelined16(b *testing.B) {
-	benchmark(b, 16, Options{}, event{Request, strings.Repeat("get user:1000:name\r\n", 16)}, event{Response, strings.Repeat("END\r\n", 16)})
+	benchmark(b, 16, Options{}, event{Dir: Request, Bytes: strings.Repeat("get user:1000:name\r\n", 16)}, event{Dir: Response, Bytes: strings.Repeat("END\r\n", 16)})
 }
 
 func BenchmarkLargeValue(b *testing.B) {
 	body := strings.Repeat("x", 1<<20)
-	benchmark(b, 1, Options{}, event{Request, "get k\r\n"}, event{Response, "VALUE k 0 1048576\r\n"}, event{Response, body}, event{Response, "\r\nEND\r\n"})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: "get k\r\n"}, event{Dir: Response, Bytes: "VALUE k 0 1048576\r\n"}, event{Dir: Response, Bytes: body}, event{Dir: Response, Bytes: "\r\nEND\r\n"})
 }
 
 func BenchmarkGet100(b *testing.B) {
-	benchmark(b, 1, Options{}, event{Request, "get" + strings.Repeat(" user:1000:name", 100) + "\r\n"}, event{Response, strings.Repeat("VALUE user:1000:name 0 1000\r\n"+strings.Repeat("v", 1000)+"\r\n", 100) + "END\r\n"})
+	benchmark(b, 1, Options{}, event{Dir: Request, Bytes: "get" + strings.Repeat(" user:1000:name", 100) + "\r\n"}, event{Dir: Response, Bytes: strings.Repeat("VALUE user:1000:name 0 1000\r\n"+strings.Repeat("v", 1000)+"\r\n", 100) + "END\r\n"})
 }
 
 // Steady state allocates nothing.

@@ -6,6 +6,8 @@ package memcached
 import (
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // FuzzParser reads script as a list of events: an operation byte, a length byte, and bytes
@@ -19,55 +21,14 @@ func FuzzParser(f *testing.F) {
 	f.Add([]byte("\x00\xff\x01\xff\x00\xff\x01\xff"), []byte("stats\r\nincr n 1 noreply\r\ntouch k 1\nnosuch\r\nwatch\r\n"), []byte("STAT a b\r\nEND\r\nTOUCHED\r\nERROR\r\nOK\r\nx\r\n"))
 	f.Fuzz(func(t *testing.T, script, req, resp []byte) {
 		c := newConn(t, Options{Keys: true, MaxPipeline: 8, MaxKeys: 2})
-		stream := [2][]byte{req, resp}
-		for i := 0; i+1 < len(script); i += 2 {
-			op, n := script[i], int(script[i+1])
-			d := Direction(op & 1)
-			c.now += 10
-			switch op >> 1 & 7 {
-			case 2:
-				c.p.Idle(c.now)
-			case 3:
-				if n > 240 {
-					c.p.EOF(d, c.now)
-				}
-			case 4:
-				n = min(n, len(stream[d]))
-				stream[d] = stream[d][n:]
-				c.p.Skip(d, int64(n))
-			case 5:
-				if n > 250 {
-					c.p.Close(CloseReason(n&3+1), c.now)
-					c.p.Reset()
-				}
-			default:
-				n = min(n, len(stream[d]))
-				piece := stream[d][:n]
-				stream[d] = stream[d][n:]
-				s := Segment{Data: piece, Len: int64(n), Start: c.now, End: c.now + 1}
-				if op>>4&3 != 0 {
-					s.Data = piece[:n*int(op>>4&3)/4]
-					s.LastLen = uint8(copy(s.Last[:], piece[max(0, n-int(op>>6)*3):]))
-				}
-				if op>>6 == 3 {
-					s.Len += 1 << 40
-					s.LastLen = 0
-				}
-				c.p.Segment(d, &s)
-			}
-			c.check()
-			if len(c.p.q.ring) > 2*c.cfg.maxPipeline || c.p.q.bytes > (queuedKeys+2)*c.cfg.maxKeys*maxKey {
-				t.Fatalf("ring of %d, %d bytes", len(c.p.q.ring), c.p.q.bytes)
-			}
-		}
-		c.p.Close(CloseReset, c.now)
-		c.check()
+		player := segmenttest.Player{Parser: c.p, Check: c.check}
+		player.Script(script, req, resp)
 		if c.p.Pending() != 0 {
 			t.Fatalf("%d commands pending after Close", c.p.Pending())
 		}
 		// Whole, in order: the client's stream first, then the server's.
 		a, b := newConn(t, Options{}), newConn(t, Options{})
-		ev := []event{{Request, string(req)}, {Response, string(resp)}}
+		ev := []event{{Dir: Request, Bytes: string(req)}, {Dir: Response, Bytes: string(resp)}}
 		a.play(ev, whole, whole)
 		if s := a.cfg.Stats(); s.SkippedBytes+s.UndecodableRequests+s.UndecodableResponses+s.OrphanResponses+s.Mismatches+s.Drops() == 0 && !a.p.Done() {
 			b.play(ev, func(int) int { return 1 }, whole)

@@ -16,88 +16,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
-
-// relay passes connections on to a server and hands each read to a parser before it is
-// written, so that the parser sees a command before its reply.
-type relay struct {
-	l      net.Listener
-	server string
-	mu     sync.Mutex
-	cfg    *Config
-	limit  int // captured bytes of each read
-	emit   func(*Exchange)
-	record func(conn int, d Direction, b []byte)
-	wg     sync.WaitGroup
-}
-
-func newRelay(t *testing.T, server string, o Options, emit func(*Exchange)) *relay {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{l: l, server: server, cfg: NewConfig(o), limit: 1 << 20, emit: emit}
-	go func() {
-		for n := 0; ; n++ {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			r.wg.Go(func() { r.pass(n, c) })
-		}
-	}()
-	t.Cleanup(func() { l.Close() })
-	return r
-}
-
-func (r *relay) port() string { return strconv.Itoa(r.l.Addr().(*net.TCPAddr).Port) }
-
-func (r *relay) pass(n int, client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", r.server)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	p := r.cfg.NewParser(r.emit)
-	p.Opened()
-	one := func(d Direction, from, to net.Conn) {
-		buf := make([]byte, 16<<10)
-		for {
-			k, err := from.Read(buf)
-			r.mu.Lock()
-			if k > 0 {
-				if r.record != nil {
-					r.record(n, d, buf[:k])
-				}
-				now := uint64(time.Now().UnixNano())
-				p.Segment(d, &Segment{Data: buf[:min(k, r.limit)], Len: int64(k), Start: now, End: now})
-			}
-			if err != nil {
-				p.EOF(d, 1)
-			}
-			r.mu.Unlock()
-			if k > 0 {
-				to.Write(buf[:k])
-			}
-			if err != nil {
-				to.(*net.TCPConn).CloseWrite()
-				return
-			}
-		}
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); one(Request, client, server) }()
-	one(Response, server, client)
-	client.Close()
-	<-done
-	r.mu.Lock()
-	p.Close(CloseNormal, 1)
-	r.mu.Unlock()
-}
 
 func needTool(t *testing.T, names ...string) {
 	for _, n := range names {
@@ -282,7 +205,9 @@ func TestLiveStats(t *testing.T) {
 	}
 	port := startServer(t)
 	seen, ops := map[string]int64{}, map[string]int64{}
-	r := newRelay(t, "127.0.0.1:"+port, Options{Keys: true, MaxPipeline: 1 << 16}, func(e *Exchange) {
+	r := segmenttest.NewRelay(t, "tcp", "127.0.0.1:"+port)
+	cfg := NewConfig(Options{Keys: true, MaxPipeline: 1 << 16})
+	emit := func(e *Exchange) {
 		ops[e.Operation]++
 		if e.Failed {
 			ops["failed "+e.Operation+" "+string(e.Status)]++
@@ -313,20 +238,6 @@ func TestLiveStats(t *testing.T) {
 		case "incr", "decr", "delete", "md", "ma", "increment", "decrement":
 			seen["other"]++
 		}
-	})
-	if dir := os.Getenv("RECORD_CAPTURES"); dir != "" { // makes what becomes testdata/captures
-		var mu sync.Mutex
-		r.record = func(n int, d Direction, b []byte) {
-			mu.Lock()
-			defer mu.Unlock()
-			f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(n)+".txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer f.Close()
-			f.Write(encodeCapture(d, b))
-		}
 	}
 	before := serverStats(t, port)
 	for seed := range uint64(10) {
@@ -335,17 +246,17 @@ func TestLiveStats(t *testing.T) {
 		if seed > 0 {
 			n = 500
 		}
-		converse(t, r.port(), rnd, textMix(rnd, n), "HD Oend\r\n")
+		converse(t, r.Port(), rnd, textMix(rnd, n), "HD Oend\r\n")
 		end := make([]byte, headerLen)
 		end[0], end[1] = magicResponse, 0xa
 		binary.BigEndian.PutUint32(end[12:], 0xfeedbeef)
-		converse(t, r.port(), rnd, binaryMix(rnd, n), string(end))
+		converse(t, r.Port(), rnd, binaryMix(rnd, n), string(end))
 	}
 	for _, args := range [][]string{
-		{"memcslap", "--servers=127.0.0.1:" + r.port(), "--concurrency=3", "--execute-number=300", "--test=get"},
-		{"memcslap", "--servers=127.0.0.1:" + r.port(), "--concurrency=3", "--execute-number=300", "--test=set", "--binary"},
-		{"memcslap", "--servers=127.0.0.1:" + r.port(), "--concurrency=2", "--execute-number=10", "--test=mget", "--binary"},
-		{"memcslap", "--servers=127.0.0.1:" + r.port(), "--concurrency=2", "--execute-number=10", "--test=mget"},
+		{"memcslap", "--servers=127.0.0.1:" + r.Port(), "--concurrency=3", "--execute-number=300", "--test=get"},
+		{"memcslap", "--servers=127.0.0.1:" + r.Port(), "--concurrency=3", "--execute-number=300", "--test=set", "--binary"},
+		{"memcslap", "--servers=127.0.0.1:" + r.Port(), "--concurrency=2", "--execute-number=10", "--test=mget", "--binary"},
+		{"memcslap", "--servers=127.0.0.1:" + r.Port(), "--concurrency=2", "--execute-number=10", "--test=mget"},
 	} {
 		if _, err := exec.LookPath(args[0]); err != nil {
 			t.Logf("%s is not installed", args[0])
@@ -355,8 +266,15 @@ func TestLiveStats(t *testing.T) {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
 	}
-	r.l.Close()
-	r.wg.Wait()
+	for i, events := range r.Take() {
+		if dir := os.Getenv("RECORD_CAPTURES"); dir != "" { // makes what becomes testdata/captures
+			segmenttest.Write(t, filepath.Join(dir, strconv.Itoa(i)+".txt"), events)
+		}
+		p := segmenttest.Player{Parser: cfg.NewParser(emit)}
+		p.Parser.Opened()
+		p.Play(events, segmenttest.Cut{})
+		p.Parser.Close(CloseNormal, p.Now)
+	}
 	after := serverStats(t, port)
 	for _, name := range []string{"cmd_get", "get_hits", "get_misses", "cmd_set", "cmd_touch", "touch_hits", "touch_misses", "cmd_meta", "cmd_flush"} {
 		if want := after[name] - before[name]; seen[name] != want || want == 0 {
@@ -370,7 +288,7 @@ func TestLiveStats(t *testing.T) {
 	if seen["other"] != other {
 		t.Errorf("incr, decr, delete: %d seen, the server counted %d", seen["other"], other)
 	}
-	s := r.cfg.Stats()
+	s := cfg.Stats()
 	if s.Requests != s.Exchanges+s.Drops() || s.Drops()+s.OrphanResponses+s.UndecodableResponses+s.UndecodableRequests+s.Mismatches > 0 {
 		t.Errorf("%+v", *s)
 	}

@@ -5,15 +5,6 @@ package memcached
 
 import "bytes"
 
-// Verdict of Recognize.
-type Verdict uint8
-
-const (
-	No       Verdict = iota // not memcached
-	NeedMore                // a possible start, too short or too common to tell
-	Yes                     // the start of a command or a response
-)
-
 // Recognize tells from the first bytes of a direction whether a message starts there, and
 // which. A text command must be a whole line with the arguments that its name wants. Lines
 // that other protocols also have ("quit", "version", "stats", "ERROR", "OK", "END") need more.

@@ -5,16 +5,17 @@ package mysql
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // Conversations of the MariaDB client programs and a program of raw packets with MariaDB 10.11, as
 // TestLive recorded them (DISSECTOR_SAVE); the counts were those of the server's Questions.
 func TestCaptures(t *testing.T) {
-	for _, path := range captures(t) {
-		ev := readCapture(t, path)
+	for _, path := range segmenttest.Captures(t) {
+		ev := segmenttest.Read(t, path)
 		c := newConn(t, Options{})
 		c.play(ev, whole, whole, false)
 		got := c.close() + "\n"
@@ -38,21 +39,13 @@ func TestCaptures(t *testing.T) {
 	}
 }
 
-func captures(t testing.TB) []string {
-	paths, err := filepath.Glob("testdata/captures/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatal("no captures", err)
-	}
-	return paths
-}
-
 // Cut at any byte, a fully captured conversation gives the same exchanges.
 func TestEveryCut(t *testing.T) {
-	for _, path := range captures(t) {
-		ev := readCapture(t, path)
+	for _, path := range segmenttest.Captures(t) {
+		ev := segmenttest.Read(t, path)
 		total := 0
 		for _, e := range ev {
-			total = max(total, len(e.b))
+			total = max(total, len(e.Bytes))
 		}
 		ref := newConn(t, Options{})
 		ref.play(ev, whole, whole, false)

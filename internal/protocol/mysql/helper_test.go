@@ -4,19 +4,15 @@
 package mysql
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // event is a run of stream bytes before it is cut into segments; without bytes it is a FIN.
-type event struct {
-	d Direction
-	b string
-}
+type event = segmenttest.Event
 
 // conn is a parser whose exchanges are kept as lines.
 type conn struct {
@@ -100,22 +96,9 @@ func (c *conn) check() {
 // play cuts each event at the points that cut gives and captures a prefix of each piece.
 func (c *conn) play(ev []event, cut, prefix func(n int) int, last bool) {
 	c.t.Helper()
-	for _, e := range ev {
-		if e.b == "" {
-			c.p.EOF(e.d, c.now)
-		}
-		for b := e.b; len(b) > 0; {
-			n := cut(len(b))
-			c.now += 10
-			s := Segment{Data: []byte(b[:prefix(n)]), Len: int64(n), Start: c.now, End: c.now + 1, Tag: Tag{Seq: uint32(c.now)}}
-			if last && len(s.Data) < n {
-				s.LastLen = uint8(copy(s.Last[:], b[max(0, n-8):n]))
-			}
-			c.p.Segment(e.d, &s)
-			c.check()
-			b = b[n:]
-		}
-	}
+	p := segmenttest.Player{Parser: c.p, Now: c.now, Check: c.check}
+	p.Play(ev, segmenttest.Cut{Piece: cut, Prefix: prefix, Last: last})
+	c.now = p.Now
 }
 
 func whole(n int) int { return n }
@@ -129,49 +112,4 @@ func (c *conn) close() string {
 		c.t.Fatalf("%d commands pending after Close", c.p.Pending())
 	}
 	return strings.Join(c.got, "\n")
-}
-
-// readCapture reads a conversation as a relay saw it: one read per line, its direction and
-// its bytes as a JSON string of Latin-1; an empty string is the FIN.
-func readCapture(t testing.TB, path string) (ev []event) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 16<<20)
-	for sc.Scan() {
-		var s string
-		if err := json.Unmarshal(sc.Bytes()[2:], &s); err != nil {
-			t.Fatal(err)
-		}
-		b := make([]byte, 0, len(s))
-		for _, r := range s {
-			b = append(b, byte(r))
-		}
-		d := Request
-		if sc.Bytes()[0] == '<' {
-			d = Response
-		}
-		ev = append(ev, event{d, string(b)})
-	}
-	return ev
-}
-
-func writeCapture(path string, ev []event) error {
-	var b strings.Builder
-	for _, e := range ev {
-		r := make([]rune, len(e.b))
-		for i := range len(e.b) {
-			r[i] = rune(e.b[i])
-		}
-		j, err := json.Marshal(string(r))
-		if err != nil {
-			return err
-		}
-		b.WriteString(string("><"[e.d]) + " " + string(j) + "\n")
-	}
-	return os.WriteFile(path, []byte(b.String()), 0o644)
 }

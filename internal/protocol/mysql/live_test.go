@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 type server struct {
@@ -108,10 +110,10 @@ func TestLive(t *testing.T) {
 	own := b["Questions"] - a["Questions"] // of status itself
 	run := func(name string, act func(t *testing.T, port string)) {
 		t.Run(name, func(t *testing.T) {
-			r := newRelay(t, "unix", s.socket)
+			r := segmenttest.NewRelay(t, "unix", s.socket)
 			before := s.status()
-			act(t, r.port())
-			conns := r.take()
+			act(t, r.Port())
+			conns := r.Take()
 			after := s.status()
 			diff := func(k string) int { return after[k] - before[k] }
 			for _, limit := range []int{1 << 30, 8 << 10, 2 << 10, 256} {
@@ -162,9 +164,7 @@ func TestLive(t *testing.T) {
 			}
 			if dir := os.Getenv("DISSECTOR_SAVE"); dir != "" {
 				sort.Slice(conns, func(i, j int) bool { return len(conns[i]) > len(conns[j]) })
-				if err := writeCapture(filepath.Join(dir, strings.ReplaceAll(name, " ", "_")+".txt"), conns[0]); err != nil {
-					t.Fatal(err)
-				}
+				segmenttest.Write(t, filepath.Join(dir, strings.ReplaceAll(name, " ", "_")+".txt"), conns[0])
 			}
 		})
 	}

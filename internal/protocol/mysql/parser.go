@@ -93,6 +93,10 @@ func (st *stream) freeBuf() []byte {
 	return st.buf[:0]
 }
 
+// Opened says, before the first Segment, that the connection is seen from its beginning:
+// the first packet is the server's greeting.
+func (p *Parser) Opened() { p.dir[Response].state = stHeader }
+
 // Done reports that no further bytes are of interest: encrypted, compressed, replicating or
 // closed.
 func (p *Parser) Done() bool { return p.done }

@@ -58,8 +58,8 @@ func TestExchanges(t *testing.T) {
 		{"use", []event{rq(com(ComQuery, "USE `a b`")), rs(packets(ok)), rq(com(ComQuery, "use x")), rs(packets(ok)), q, rs(packets(failed))},
 			"query \"USE `a b`\" 1: 3 affected complete\nquery \"use x\" 1: 3 affected complete\nquery \"q\" db=x error 1064 42000 complete"},
 		{"joined in a response", []event{rs("\x05\x00\x00\x09row42"), q, rs(packets(ok))}, `query "q" 1: 3 affected complete`},
-		{"no response", []event{q, {Response, ""}}, `query "q" no response`},
-		{"response cut", []event{q, rs(packets("\x01", column)), {Response, ""}}, `query "q" 0 rows response cut`},
+		{"no response", []event{q, {Dir: Response, Bytes: ""}}, `query "q" no response`},
+		{"response cut", []event{q, rs(packets("\x01", column)), {Dir: Response, Bytes: ""}}, `query "q" 0 rows response cut`},
 		{"above 16 MiB", []event{rq("\xff\xff\xff\x00\x03", strings.Repeat("q", maxPacket-1), pkt(1, "qqq")), rs(pkt(2, ok)), q, rs(packets(ok))},
 			"query \"" + strings.Repeat("q", 8192) + "\"... 1: 3 affected complete\nquery \"q\" 1: 3 affected complete"},
 	} {
@@ -105,9 +105,9 @@ func TestNoSecrets(t *testing.T) {
 		var user, db string
 		p := NewConfig(Options{}).NewParser(func(x *Exchange) { user, db = string(x.User), string(x.Database) })
 		for _, e := range []event{rs(pkt(0, hello)), rq(login), rs(pkt(2, "\xfeplugin\x00salt\x00")), rq(pkt(3, secret)), rs(pkt(4, ok)), rq(com(ComPing, "")), rs(packets(ok))} {
-			for b := e.b; len(b) > 0; b = b[min(at, len(b)):] {
+			for b := e.Bytes; len(b) > 0; b = b[min(at, len(b)):] {
 				piece := b[:min(at, len(b))]
-				p.Segment(e.d, &Segment{Data: []byte(piece), Len: int64(len(piece))})
+				p.Segment(e.Dir, &Segment{Data: []byte(piece), Len: int64(len(piece))})
 				for _, k := range [][]byte{p.dir[0].buf[:cap(p.dir[0].buf)], p.dir[1].buf[:cap(p.dir[1].buf)], p.user[:cap(p.user)], p.nextDB[:cap(p.nextDB)]} {
 					if strings.Contains(string(k), "hors") {
 						t.Fatalf("kept %q", k)

@@ -3,15 +3,6 @@
 
 package mysql
 
-// Verdict of Recognize.
-type Verdict uint8
-
-const (
-	No       Verdict = iota // not MySQL
-	NeedMore                // a possible start, too short to tell
-	Yes                     // the start of a packet
-)
-
 // Recognize tells from the first bytes of a segment whether packets start there, and of
 // which direction: the server's greeting, a login, a command with a text or a statement, or
 // a whole response of a shape that proves it.

@@ -5,16 +5,17 @@ package postgresql
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // Conversations of psql, pgbench and a program of raw messages with PostgreSQL 15, as
 // TestLive recorded them (DISSECTOR_SAVE); the counts were those of pg_stat_statements.
 func TestCaptures(t *testing.T) {
-	for _, path := range captures(t) {
-		ev := readCapture(t, path)
+	for _, path := range segmenttest.Captures(t) {
+		ev := segmenttest.Read(t, path)
 		c := newConn(t, Options{})
 		c.play(ev, whole, whole, false)
 		got := c.close() + "\n"
@@ -36,14 +37,6 @@ func TestCaptures(t *testing.T) {
 			t.Errorf("%s: %+v", path, *s)
 		}
 	}
-}
-
-func captures(t testing.TB) []string {
-	paths, err := filepath.Glob("testdata/captures/*.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatal("no captures", err)
-	}
-	return paths
 }
 
 // Nothing of the password exchange is kept: not in the exchanges and not in the parser.
@@ -79,11 +72,11 @@ func TestNoSecrets(t *testing.T) {
 
 // Cut at any byte, a fully captured conversation gives the same exchanges.
 func TestEveryCut(t *testing.T) {
-	for _, path := range captures(t) {
-		ev := readCapture(t, path)
+	for _, path := range segmenttest.Captures(t) {
+		ev := segmenttest.Read(t, path)
 		total := 0
 		for _, e := range ev {
-			total = max(total, len(e.b))
+			total = max(total, len(e.Bytes))
 		}
 		ref := newConn(t, Options{})
 		ref.play(ev, whole, whole, false)

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // server is a PostgreSQL of this machine in a temporary directory, with a Unix socket only.
@@ -135,10 +137,10 @@ func TestLive(t *testing.T) {
 	address := s.dir + "/.s.PGSQL.5432"
 	run := func(name string, act func(port string)) {
 		t.Run(name, func(t *testing.T) {
-			r := newRelay(t, "unix", address)
+			r := segmenttest.NewRelay(t, "unix", address)
 			s.reset()
-			act(r.port())
-			conns := r.take()
+			act(r.Port())
+			conns := r.Take()
 			// PostgreSQL 15 counts a prepared BEGIN or END only the first time.
 			utility := name != "pgbench prepared"
 			want := s.calls(utility)
@@ -150,12 +152,12 @@ func TestLive(t *testing.T) {
 					c.p = cfg.NewParser(c.emit)
 					for _, e := range ev {
 						c.now += 10
-						sg := Segment{Data: []byte(e.b[:min(len(e.b), limit)]), Len: int64(len(e.b)), Start: c.now, End: c.now + 1}
-						sg.LastLen = uint8(copy(sg.Last[:], e.b[max(0, len(e.b)-8):]))
-						if e.b == "" {
-							c.p.EOF(e.d, c.now)
+						sg := Segment{Data: []byte(e.Bytes[:min(len(e.Bytes), limit)]), Len: int64(len(e.Bytes)), Start: c.now, End: c.now + 1}
+						sg.LastLen = uint8(copy(sg.Last[:], e.Bytes[max(0, len(e.Bytes)-8):]))
+						if e.Bytes == "" {
+							c.p.EOF(e.Dir, c.now)
 						} else {
-							c.p.Segment(e.d, &sg)
+							c.p.Segment(e.Dir, &sg)
 						}
 					}
 					c.p.Close(CloseNormal, c.now)
@@ -176,9 +178,7 @@ func TestLive(t *testing.T) {
 			}
 			if dir := os.Getenv("DISSECTOR_SAVE"); dir != "" {
 				sort.Slice(conns, func(i, j int) bool { return len(conns[i]) > len(conns[j]) })
-				if err := writeCapture(filepath.Join(dir, strings.ReplaceAll(name, " ", "_")+".txt"), conns[0]); err != nil {
-					t.Fatal(err)
-				}
+				segmenttest.Write(t, filepath.Join(dir, strings.ReplaceAll(name, " ", "_")+".txt"), conns[0])
 			}
 		})
 	}

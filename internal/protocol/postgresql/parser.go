@@ -93,6 +93,10 @@ func (st *stream) freeBuf() []byte {
 	return st.buf[:0]
 }
 
+// Opened says, before the first Segment, that the connection is seen from its beginning:
+// its first bytes are a startup message or a request for encryption.
+func (p *Parser) Opened() { p.dir[Request].state, p.dir[Response].state = stHeader, stHeader }
+
 // Done reports that no further bytes are of interest: encrypted, cancelled or closed.
 func (p *Parser) Done() bool { return p.done }
 

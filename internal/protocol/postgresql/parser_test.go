@@ -10,8 +10,8 @@ import (
 
 func lines(ev ...event) []event { return ev }
 
-func rq(parts ...string) event { return event{Request, strings.Join(parts, "")} }
-func rs(parts ...string) event { return event{Response, strings.Join(parts, "")} }
+func rq(parts ...string) event { return event{Dir: Request, Bytes: strings.Join(parts, "")} }
+func rs(parts ...string) event { return event{Dir: Response, Bytes: strings.Join(parts, "")} }
 
 func TestExchanges(t *testing.T) {
 	for _, tt := range []struct {
@@ -47,7 +47,7 @@ func TestExchanges(t *testing.T) {
 		{"copy in", lines(rq(query("copy")), rs(msg('G', "\x00"+u16(0))), rq(msg('d', "1\n"), msg('d', "2\n"), msg('c', "")), rs(complete("COPY 2"), ready('I'))),
 			`query copy "copy" [COPY 2] I complete`},
 		{"copy out", lines(rq(query("copy")), rs(msg('H', "\x00"+u16(0)), msg('d', "1\n"), msg('c', ""), complete("COPY 1"), ready('I'))), `query copy "copy" [COPY 1] I complete`},
-		{"copy both", lines(rq(query("START_REPLICATION")), rs(msg('W', "\x00"+u16(0)), msg('d', "w")), rq(msg('d', "r")), rs(msg('d', "w")), event{Response, ""}),
+		{"copy both", lines(rq(query("START_REPLICATION")), rs(msg('W', "\x00"+u16(0)), msg('d', "w")), rq(msg('d', "r")), rs(msg('d', "w")), event{Dir: Response, Bytes: ""}),
 			`query copy "START_REPLICATION" response cut`},
 		{"function", lines(rq(function(1, "x")), rs(msg('V', u32(1)+"y"), ready('I'))), `function I complete`},
 		{"asynchronous", lines(rs(ready('I')), rs(msg('A', u32(1)+"c\x00p\x00")), rq(query("q")), rs(msg('N', "SNOTICE\x00\x00"), msg('S', "a\x00b\x00"), complete("SET"), ready('I'))),
@@ -59,8 +59,8 @@ func TestExchanges(t *testing.T) {
 		{"deallocated", lines(rq(parse("s", "q"), syncNow), rs(parsed, ready('I')), rq(query("DISCARD ALL")), rs(complete("DISCARD ALL"), ready('I')),
 			rq(bind("", "s"), execute("", 0), syncNow), rs(failure("26000"), ready('I'))),
 			"parse s: \"q\" complete\nquery \"DISCARD ALL\" [DISCARD ALL -1] I complete\nexecute prepared s: ERROR 26000 complete"},
-		{"terminated by administrator", lines(rq(query("q")), rs(msg('E', "SFATAL\x00VFATAL\x00C57P01\x00\x00")), event{Response, ""}), `query "q" FATAL 57P01 complete`},
-		{"no response", lines(rq(query("q")), event{Response, ""}), `query "q" no response`},
+		{"terminated by administrator", lines(rq(query("q")), rs(msg('E', "SFATAL\x00VFATAL\x00C57P01\x00\x00")), event{Dir: Response, Bytes: ""}), `query "q" FATAL 57P01 complete`},
+		{"no response", lines(rq(query("q")), event{Dir: Response, Bytes: ""}), `query "q" no response`},
 		{"joined in rows", lines(rs("garbage of a row"), rq(query("q")), rs(complete("SELECT 1"), ready('I'))), `query "q" [SELECT 1] I complete`},
 	} {
 		c := newConn(t, Options{})

@@ -7,14 +7,16 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // With random cuts and captured prefixes of real conversations: what is emitted as complete
 // has a text and an outcome that the whole conversation shows, and nothing is lost uncounted.
 func TestRandomPrefixes(t *testing.T) {
 	emitted, total := 0, 0
-	for _, path := range captures(t) {
-		ev := readCapture(t, path)
+	for _, path := range segmenttest.Captures(t) {
+		ev := segmenttest.Read(t, path)
 		ref := newConn(t, Options{})
 		ref.play(ev, whole, whole, false)
 		truth := map[string]bool{}
@@ -47,57 +49,21 @@ func TestRandomPrefixes(t *testing.T) {
 // taken from the two streams. Whatever comes, nothing panics, operations are conserved, and
 // memory stays bounded.
 func FuzzParser(f *testing.F) {
-	for _, path := range captures(f) {
+	for _, path := range segmenttest.Captures(f) {
 		var s [2]string
-		for _, e := range readCapture(f, path) {
-			s[e.d] += e.b
+		for _, e := range segmenttest.Read(f, path) {
+			s[e.Dir] += e.Bytes
 		}
 		f.Add([]byte("\x00\xff\x01\xff\x00\x40\x11\xff\x20\x80\x01\x60"), []byte(s[0][:min(len(s[0]), 2000)]), []byte(s[1][:min(len(s[1]), 2000)]))
 	}
 	f.Fuzz(func(t *testing.T, script, req, resp []byte) {
 		c := newConn(t, Options{MaxText: 64, MaxPipeline: 8, MaxStatements: 3})
-		stream := [2][]byte{req, resp}
-		for i := 0; i+1 < len(script); i += 2 {
-			op, n := script[i], int(script[i+1])
-			d := Direction(op & 1)
-			c.now += 10
-			switch op >> 1 & 7 {
-			case 2:
-				c.p.Idle(c.now)
-			case 3:
-				if n > 240 {
-					c.p.EOF(d, c.now)
-				}
-			case 4:
-				n = min(n, len(stream[d]))
-				stream[d] = stream[d][n:]
-				c.p.Skip(d, int64(n))
-			case 5:
-				if n > 250 {
-					c.p.Close(CloseReason(n&3+1), c.now)
-					c.p.Reset()
-				}
-			default:
-				n = min(n, len(stream[d]))
-				piece := stream[d][:n]
-				stream[d] = stream[d][n:]
-				s := Segment{Data: piece, Len: int64(n), Start: c.now, End: c.now + 1}
-				if op>>4&3 != 0 {
-					s.Data = piece[:n*int(op>>4&3)/4]
-					s.LastLen = uint8(copy(s.Last[:], piece[max(0, n-int(op>>6)*3):]))
-				}
-				if op>>6 == 3 {
-					s.Len += 1 << 40
-					s.LastLen = 0
-				}
-				c.p.Segment(d, &s)
-			}
-			c.check()
-		}
+		player := segmenttest.Player{Parser: c.p, Check: c.check}
+		player.Script(script, req, resp)
 		c.close()
 		// Whole, in order: the request stream first, then the response stream.
 		a, b := newConn(t, Options{}), newConn(t, Options{})
-		ev := []event{{Request, string(req)}, {Response, string(resp)}}
+		ev := []event{{Dir: Request, Bytes: string(req)}, {Dir: Response, Bytes: string(resp)}}
 		if len(req) == 0 || len(resp) == 0 {
 			return
 		}
@@ -118,14 +84,14 @@ func FuzzRecognize(f *testing.F) {
 }
 
 func TestRecognize(t *testing.T) {
-	for _, path := range captures(t) {
-		for i, e := range readCapture(t, path) {
-			d, v := Recognize([]byte(e.b[:min(len(e.b), 2048)]))
-			if v == Yes && d != e.d {
-				t.Errorf("%s %d: %q is of direction %d", path, i, e.b[:min(len(e.b), 40)], e.d)
+	for _, path := range segmenttest.Captures(t) {
+		for i, e := range segmenttest.Read(t, path) {
+			d, v := Recognize([]byte(e.Bytes[:min(len(e.Bytes), 2048)]))
+			if v == Yes && d != e.Dir {
+				t.Errorf("%s %d: %q is of direction %d", path, i, e.Bytes[:min(len(e.Bytes), 40)], e.Dir)
 			}
-			if v != Yes && len(e.b) > 0 && strings.ContainsRune("QPBEDC", rune(e.b[0])) && e.d == Request && len(e.b) > 6 {
-				t.Errorf("%s %d: %q is missed: %d", path, i, e.b[:min(len(e.b), 40)], v)
+			if v != Yes && len(e.Bytes) > 0 && strings.ContainsRune("QPBEDC", rune(e.Bytes[0])) && e.Dir == Request && len(e.Bytes) > 6 {
+				t.Errorf("%s %d: %q is missed: %d", path, i, e.Bytes[:min(len(e.Bytes), 40)], v)
 			}
 		}
 	}
@@ -163,14 +129,14 @@ func benchmark(b *testing.B, perOp int, segs ...event) {
 	list := make([]Segment, len(segs))
 	bytes := 0
 	for i, e := range segs {
-		list[i] = Segment{Data: []byte(e.b), Len: int64(len(e.b)), Start: 1, End: 2}
-		bytes += len(e.b)
+		list[i] = Segment{Data: []byte(e.Bytes), Len: int64(len(e.Bytes)), Start: 1, End: 2}
+		bytes += len(e.Bytes)
 	}
 	b.ReportAllocs()
 	b.SetBytes(int64(bytes))
 	for b.Loop() {
 		for i := range list {
-			p.Segment(segs[i].d, &list[i])
+			p.Segment(segs[i].Dir, &list[i])
 		}
 	}
 	if n != b.N*perOp {
@@ -206,7 +172,7 @@ func TestNoAllocations(t *testing.T) {
 	cfg, n := NewConfig(Options{}), 0
 	p := cfg.NewParser(func(*Exchange) { n++ })
 	req := []byte(parse("", "SELECT 1") + bind("", "", "3456") + describe('P', "") + execute("", 0) + syncNow)
-	resp := []byte(parsed + bound + oneRow.b)
+	resp := []byte(parsed + bound + oneRow.Bytes)
 	if a := testing.AllocsPerRun(1000, func() {
 		p.Segment(Request, &Segment{Data: req, Len: int64(len(req))})
 		p.Segment(Response, &Segment{Data: resp[:20], Len: 20})

@@ -3,15 +3,6 @@
 
 package postgresql
 
-// Verdict of Recognize.
-type Verdict uint8
-
-const (
-	No       Verdict = iota // not PostgreSQL
-	NeedMore                // a possible start, too short to tell
-	Yes                     // the start of a message
-)
-
 const (
 	// weakBytes is how many bytes may pass without a message that proves itself.
 	weakBytes = 64

@@ -3,44 +3,6 @@
 
 package redis
 
-// Direction of bytes on a connection.
-type Direction uint8
-
-const (
-	Request  Direction = iota // client to server
-	Response                  // server to client
-)
-
-// Tag is opaque to the parser. It is carried from the segment in which a message starts
-// to its exchange.
-type Tag struct {
-	TID uint32
-	Seq uint32
-	Ref [2]uint64
-}
-
-// Segment is a run of stream bytes of one direction, of which a prefix was captured.
-type Segment struct {
-	Data []byte // captured bytes; valid only during the call
-	Len  int64  // bytes in the stream; Len-len(Data) were not captured
-	// Last[:LastLen] are the last bytes of a segment that was not wholly captured.
-	Last       [8]byte
-	LastLen    uint8
-	Start, End uint64 // kernel time of the first and the last byte, ns
-	Tag        Tag
-}
-
-// CloseReason says why a connection or its tracking ended.
-type CloseReason uint8
-
-const (
-	CloseNone     CloseReason = iota // not closed
-	CloseNormal                      // FIN or close
-	CloseReset                       // RST
-	CloseEvicted                     // forgotten by the tracker
-	CloseShutdown                    // the receiver stops
-)
-
 // Outcome says how much of an exchange was seen.
 type Outcome uint8
 

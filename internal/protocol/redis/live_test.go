@@ -12,88 +12,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
-
-// relay passes connections on to a server and hands each read to a parser before it is
-// written, so that the parser sees a command before its reply.
-type relay struct {
-	l      net.Listener
-	server string
-	mu     sync.Mutex
-	cfg    *Config
-	limit  int // captured bytes of each read
-	emit   func(*Exchange)
-	record func(conn int, d Direction, b []byte)
-	wg     sync.WaitGroup
-}
-
-func newRelay(t *testing.T, server string, o Options, emit func(*Exchange)) *relay {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{l: l, server: server, cfg: NewConfig(o), limit: 1 << 20, emit: emit}
-	go func() {
-		for n := 0; ; n++ {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			r.wg.Go(func() { r.pass(n, c) })
-		}
-	}()
-	t.Cleanup(func() { l.Close() })
-	return r
-}
-
-func (r *relay) port() string { return strconv.Itoa(r.l.Addr().(*net.TCPAddr).Port) }
-
-func (r *relay) pass(n int, client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", r.server)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	p := r.cfg.NewParser(r.emit)
-	p.Opened()
-	one := func(d Direction, from, to net.Conn) {
-		buf := make([]byte, 16<<10)
-		for {
-			k, err := from.Read(buf)
-			r.mu.Lock()
-			if k > 0 {
-				if r.record != nil {
-					r.record(n, d, buf[:k])
-				}
-				now := uint64(time.Now().UnixNano())
-				p.Segment(d, &Segment{Data: buf[:min(k, r.limit)], Len: int64(k), Start: now, End: now})
-			}
-			if err != nil {
-				p.EOF(d, 1)
-			}
-			r.mu.Unlock()
-			if k > 0 {
-				to.Write(buf[:k])
-			}
-			if err != nil {
-				to.(*net.TCPConn).CloseWrite()
-				return
-			}
-		}
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); one(Request, client, server) }()
-	one(Response, server, client)
-	client.Close()
-	<-done
-	r.mu.Lock()
-	p.Close(CloseNormal, 1)
-	r.mu.Unlock()
-}
 
 func needTool(t *testing.T, names ...string) {
 	for _, n := range names {
@@ -168,29 +91,17 @@ func TestLiveCommandStats(t *testing.T) {
 	port := startServer(t)
 	seen := map[string]uint64{}
 	opts := Options{Keys: true, MaxPipeline: 1 << 16} // redis-cli --pipe does not wait
-	r := newRelay(t, "127.0.0.1:"+port, opts, func(e *Exchange) {
+	r := segmenttest.NewRelay(t, "tcp", "127.0.0.1:"+port)
+	cfg := NewConfig(opts)
+	emit := func(e *Exchange) {
 		// The server counts no commands that it does not know or never executed.
 		if e.Known && e.Outcome != NotExecuted {
 			seen[string(e.Operation)]++
 		}
-	})
-	if dir := os.Getenv("RECORD_CAPTURES"); dir != "" { // makes what becomes testdata/captures
-		var mu sync.Mutex
-		r.record = func(n int, d Direction, b []byte) {
-			mu.Lock()
-			defer mu.Unlock()
-			f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(n)+".txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer f.Close()
-			f.Write(encodeCapture(d, b))
-		}
 	}
 	before := commandStats(t, port)
 	cli := func(in string, args ...string) {
-		c := exec.Command("redis-cli", append([]string{"-p", r.port()}, args...)...)
+		c := exec.Command("redis-cli", append([]string{"-p", r.Port()}, args...)...)
 		c.Stdin = strings.NewReader(in)
 		out, err := c.CombinedOutput()
 		if err != nil {
@@ -211,14 +122,21 @@ func TestLiveCommandStats(t *testing.T) {
 		{"-n", "500", "-c", "5", "-d", "20000", "-t", "set,get,mset", "-q"},
 		{"-P", "50", "-n", "5000", "-c", "5", "-d", "300", "-r", "1000", "-q", "-t", "set,get,incr,lpush,hset,spop,zadd"},
 	} {
-		if out, err := exec.Command("redis-benchmark", append([]string{"-p", r.port()}, args...)...).CombinedOutput(); err != nil {
+		if out, err := exec.Command("redis-benchmark", append([]string{"-p", r.Port()}, args...)...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	pubsub(t, r.port(), port)
-	raw(t, r.port())
-	r.l.Close()
-	r.wg.Wait()
+	pubsub(t, r.Port(), port)
+	raw(t, r.Port())
+	for i, events := range r.Take() {
+		if dir := os.Getenv("RECORD_CAPTURES"); dir != "" { // makes what becomes testdata/captures
+			segmenttest.Write(t, filepath.Join(dir, strconv.Itoa(i)+".txt"), events)
+		}
+		p := segmenttest.Player{Parser: cfg.NewParser(emit)}
+		p.Parser.Opened()
+		p.Play(events, segmenttest.Cut{})
+		p.Parser.Close(CloseNormal, p.Now)
+	}
 	after := commandStats(t, port)
 	total := uint64(0)
 	for name, n := range after {
@@ -239,7 +157,7 @@ func TestLiveCommandStats(t *testing.T) {
 			t.Errorf("%s: %d seen, none counted", name, n)
 		}
 	}
-	s := r.cfg.Stats()
+	s := cfg.Stats()
 	if s.Requests != s.Exchanges+s.Drops() || s.Drops() != s.DropEnded || s.OrphanReplies+s.UndecodableReplies+s.UndecodableRequests+s.Mismatches > 0 {
 		t.Errorf("%+v", *s)
 	}

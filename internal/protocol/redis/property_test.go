@@ -8,20 +8,16 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
 // play cuts each event at the points that cut gives and captures a prefix of each piece.
 func (c *conn) play(ev []event, cut, prefix func(n int) int) {
 	c.t.Helper()
-	for _, e := range ev {
-		for b := e.b; len(b) > 0; {
-			n := cut(len(b))
-			c.now += 10
-			c.p.Segment(e.d, &Segment{Data: []byte(b[:prefix(n)]), Len: int64(n), Start: c.now, End: c.now + 1})
-			c.check()
-			b = b[n:]
-		}
-	}
+	p := segmenttest.Player{Parser: c.p, Now: c.now, Check: c.check}
+	p.Play(ev, segmenttest.Cut{Piece: cut, Prefix: prefix})
+	c.now = p.Now
 }
 
 func whole(n int) int { return n }
@@ -59,7 +55,7 @@ func dialogue(r *rand.Rand, n, depth int) (ev []event, want []string) {
 			resps.WriteString(rep)
 			want = append(want, fmt.Sprintf("%s %d %s %d/%d complete", strings.Fields(name)[0], len(strings.Fields(name))-1, as, len(req), len(rep)))
 		}
-		ev = append(ev, event{Request, reqs.String()}, event{Response, resps.String()})
+		ev = append(ev, event{Dir: Request, Bytes: reqs.String()}, event{Dir: Response, Bytes: resps.String()})
 		i += min(depth, n-i)
 	}
 	return ev, want
@@ -73,7 +69,7 @@ func TestEveryCut(t *testing.T) {
 	small, _ := dialogue(r, 6, 3)
 	all := map[string][]event{"made": small}
 	for _, name := range captures {
-		all[name] = readCapture(t, name)
+		all[name] = segmenttest.Read(t, "testdata/captures/"+name+".txt")
 	}
 	for name, ev := range all {
 		w := newConn(t, Options{Keys: true})
@@ -84,7 +80,7 @@ func TestEveryCut(t *testing.T) {
 		}
 		longest := 0
 		for _, e := range ev {
-			longest = max(longest, len(e.b))
+			longest = max(longest, len(e.Bytes))
 		}
 		for at := 1; at < min(longest, 800); at++ {
 			c := newConn(t, Options{Keys: true})
@@ -95,8 +91,7 @@ func TestEveryCut(t *testing.T) {
 				c = newConn(t, Options{Keys: true})
 			}
 			for _, e := range ev {
-				k := min(at, len(e.b))
-				c.play([]event{{e.d, e.b[:k]}, {e.d, e.b[k:]}}, whole, whole)
+				c.play(segmenttest.Split(e, at), whole, whole)
 			}
 			c.p.Close(CloseNormal, 0)
 			equal(t, fmt.Sprint(name, ": cut at ", at), c.got, w.got)

@@ -8,15 +8,6 @@ import (
 	"strings"
 )
 
-// Verdict of Recognize.
-type Verdict uint8
-
-const (
-	No       Verdict = iota // not RESP
-	NeedMore                // a possible start, too short or too common to tell
-	Yes                     // the start of a command or a reply
-)
-
 // Recognize tells from the first bytes of a direction whether a message starts there, and
 // which. An array of strings whose first is a command of Redis is a command, unless it is a
 // confirmation of pub/sub; else what looks like a reply is one. Inline commands are not

@@ -7,7 +7,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/aggregate"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/endpoint"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
-	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 )
 
@@ -34,16 +34,9 @@ type Exchange struct {
 
 	// Start and End are boot time in ns.
 	Start, End uint64
-	Request    Tag
+	Request    segment.Tag
 	// ResponseTID is the thread that received or sent the response.
 	ResponseTID uint32
-}
-
-// Tag tells where a message came from.
-type Tag struct {
-	TID, Seq uint32
-	// Serving is the request that the thread served, of clients.
-	Serving stream.Ref
 }
 
 // seconds is the duration.

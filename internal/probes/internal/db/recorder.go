@@ -76,7 +76,7 @@ func (r *Recorder) Record(c *Conn, ex *Exchange) {
 	}
 	wire := c.Wire()
 	if c.Role == stream.Client {
-		serving := ex.Request.Serving
+		serving := ex.Request.Parent
 		if c.Process.GoRuntime {
 			serving = stream.Ref{}
 		}
