@@ -155,6 +155,29 @@ static __always_inline enum message memcached_message(const __u8 *b, __u32 len)
 	return MSG_NONE;
 }
 
+/* NATS by the control lines that no other protocol begins with. */
+static __always_inline enum message nats_message(const __u8 *b, __u32 len)
+{
+	if (len < 8)
+		return MSG_NONE;
+	switch (FOUR(b[0], b[1], b[2], b[3])) {
+	case FOUR('I', 'N', 'F', 'O'):
+		return b[4] == ' ' && b[5] == '{' ? MSG_RESPONSE : MSG_NONE;
+	case FOUR('C', 'O', 'N', 'N'):
+		return b[6] == 'T' && b[7] == ' ' && b[8] == '{' ? MSG_REQUEST : MSG_NONE;
+	case FOUR('P', 'U', 'B', ' '):
+	case FOUR('S', 'U', 'B', ' '):
+		return b[4] > ' ' && b[4] < 127 && b[5] >= ' ' ? MSG_REQUEST : MSG_NONE;
+	case FOUR('H', 'P', 'U', 'B'):
+		return b[4] == ' ' && b[5] > ' ' && b[5] < 127 ? MSG_REQUEST : MSG_NONE;
+	case FOUR('M', 'S', 'G', ' '):
+		return b[4] > ' ' && b[4] < 127 && b[5] >= ' ' ? MSG_RESPONSE : MSG_NONE;
+	case FOUR('H', 'M', 'S', 'G'):
+		return b[4] == ' ' && b[5] > ' ' && b[5] < 127 ? MSG_RESPONSE : MSG_NONE;
+	}
+	return MSG_NONE;
+}
+
 static __always_inline bool is_wanted(enum proto p)
 {
 	return wanted_protocols & 1U << p;
@@ -163,9 +186,13 @@ static __always_inline bool is_wanted(enum proto p)
 /* Recognizes any wanted protocol. b has LOOK bytes, zero after len. */
 static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *proto)
 {
-	enum message m = http1_message(FOUR(b[0], b[1], b[2], b[3]));
+	enum message m;
 
+	*proto = PROTO_NATS; /* before HTTP/1, which has a CONNECT too */
+	if (is_wanted(PROTO_NATS) && (m = nats_message(b, len)))
+		return m;
 	*proto = PROTO_HTTP1;
+	m = http1_message(FOUR(b[0], b[1], b[2], b[3]));
 	if (m)
 		return is_wanted(PROTO_HTTP1) ? m : MSG_NONE;
 	*proto = PROTO_HTTP2;
@@ -187,6 +214,28 @@ static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *pr
 	return MSG_NONE;
 }
 
+/* Whether requests and responses take turns. Elsewhere either side may begin a
+ * message at any time, with no answer to it or with one among others. */
+static __always_inline bool takes_turns(enum proto proto)
+{
+	switch (proto) {
+	case PROTO_HTTP2:
+	case PROTO_AMQP:
+	case PROTO_NATS:
+	case PROTO_MQTT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Whether small messages may share a segment in any number, so that its whole
+ * is worth copying. */
+static __always_inline bool is_packed(enum proto proto)
+{
+	return proto == PROTO_AMQP || proto == PROTO_NATS || proto == PROTO_MQTT;
+}
+
 /* Tells what a segment is in a connection of a known protocol. */
 static __always_inline enum message classify(const __u8 *b, enum proto proto, bool is_request, bool turn)
 {
@@ -195,10 +244,8 @@ static __always_inline enum message classify(const __u8 *b, enum proto proto, bo
 	switch (proto) {
 	case PROTO_HTTP1:
 		return http1_message(FOUR(b[0], b[1], b[2], b[3])) == m ? m : MSG_NONE;
-	case PROTO_HTTP2: /* any segment may begin with frames of another stream */
-		return m;
 	default: /* messages have no mark of their own: what follows the other side's */
-		return turn ? m : MSG_NONE;
+		return turn || !takes_turns(proto) ? m : MSG_NONE;
 	}
 }
 
@@ -230,9 +277,26 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 		       lower(FOUR(b[8], b[9], b[10], b[11])) == FOUR('h', 'e', 'l', 'l');
 	case PROTO_MEMCACHED: /* SASL start and step */
 		return b[0] == 0x80 && (b[1] == 0x21 || b[1] == 0x22);
+	case PROTO_NATS: /* "CONNECT {" */
+		return lower(FOUR(b[0], b[1], b[2], b[3])) == FOUR('c', 'o', 'n', 'n') &&
+		       lower(FOUR(b[4], b[5], b[6], b[7])) == FOUR('e', 'c', 't', ' ');
 	default:
 		return false;
 	}
+}
+
+/* The same for a segment, and for those that follow it: until the other side's
+ * turn they may be the rest of it. was is what it said of the segment before. */
+static __always_inline bool stays_secret(const __u8 *b, enum proto proto, bool turn, __u8 *was)
+{
+	if (*was && !turn)
+		return true;
+	if (!is_secret(b, proto)) {
+		*was = 0;
+		return false;
+	}
+	*was = turn || !takes_turns(proto); /* else it may be the middle of anything */
+	return true;
 }
 
 #endif

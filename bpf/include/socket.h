@@ -18,6 +18,12 @@ enum proto {
 	PROTO_MYSQL,
 	PROTO_REDIS,
 	PROTO_MEMCACHED,
+	PROTO_KAFKA,
+	PROTO_AMQP,
+	PROTO_NATS,
+	PROTO_MQTT,
+	PROTO_MONGODB,
+	PROTO_DNS,
 };
 
 /* Flags of a record. */

@@ -28,6 +28,7 @@ struct conn {
 	__u16 rport;
 	__u16 lost;
 	__u8 pending;	 /* its process was not decided on when it was last looked at */
+	__u8 secret;	 /* in a request that may carry a password, until the other side's turn */
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 version;	 /* odd while a program changes the state: for the sweep */
@@ -77,6 +78,14 @@ struct {
 static __always_inline __u32 response_budget(__u32 turn_bytes)
 {
 	return turn_bytes > 1024 ? CAPTURE_MAX : max_response;
+}
+
+/* How much is copied of a segment that may begin a message. */
+static __always_inline __u32 segment_budget(enum proto proto, bool is_request, __u32 turn_bytes)
+{
+	if (is_packed(proto))
+		return CAPTURE_MAX;
+	return is_request ? max_request : response_budget(turn_bytes);
 }
 
 static __always_inline __u64 next_id(void)

@@ -495,7 +495,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
 	is_request = (c->role == ROLE_SERVER) == (d == RX);
-	one_at_a_time = c->proto != PROTO_UNKNOWN && c->proto != PROTO_HTTP2;
+	one_at_a_time = c->proto != PROTO_UNKNOWN && takes_turns(c->proto);
 	look = sc->data;
 
 	/* What follows the other side's bytes most likely begins a message: it is
@@ -535,10 +535,10 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
 		is_request = m == MSG_REQUEST;
-		one_at_a_time = c->proto != PROTO_HTTP2;
+		one_at_a_time = takes_turns(c->proto);
 	}
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
-	if (is_request && is_secret(look, c->proto)) {
+	if (is_request && stays_secret(look, c->proto, turn, &c->secret)) {
 		passed(c, d, now);
 		return;
 	}
@@ -547,7 +547,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	/* Too short to tell, but it answers: a Go server, for one, waits for the
 	 * next request with a single byte. */
 	if (starts || (turn && len < 4))
-		c->budget[d] = is_request ? max_request : response_budget(c->turn_bytes);
+		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	else
 		ready = 0;
 	n = len < c->budget[d] ? len : c->budget[d];

@@ -33,7 +33,8 @@ struct fd_conn {
 	__u16 lport;
 	__u16 rport;
 	__u16 lost;
-	__u8 pad[2];
+	__u8 secret; /* as in struct conn */
+	__u8 pad;
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 budget[2];
@@ -359,9 +360,11 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	/* Too short to tell, but it answers: a Go server, for one, waits for the
 	 * next request with a single byte. */
 	if (starts || (turn && len < 4))
-		c->budget[d] = is_request ? max_request : response_budget(c->turn_bytes);
+		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
-	if (!b || (is_request && is_secret(look, c->proto)))
+	if (is_request && stays_secret(look, c->proto, turn, &c->secret))
+		n = 0;
+	if (!b)
 		n = 0;
 	if (!n) {
 		c->pos[d] += len;
@@ -370,7 +373,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 		return;
 	}
 	c->budget[d] -= n;
-	if (server && starts && c->proto != PROTO_HTTP2) {
+	if (server && starts && takes_turns(c->proto)) {
 		if (is_request) {
 			tid_open(c->id, seq, in_storage);
 		} else if (!is_interim(look, c->proto)) {

@@ -45,6 +45,12 @@ const (
 	ProtoMySQL
 	ProtoRedis
 	ProtoMemcached
+	ProtoKafka
+	ProtoAMQP
+	ProtoNATS
+	ProtoMQTT
+	ProtoMongoDB
+	ProtoDNS
 	numProtos = iota
 )
 

@@ -32,9 +32,9 @@ type objectConn struct {
 	Rport     uint16
 	Lost      uint16
 	Pending   uint8
+	Secret    uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
-	_         [1]byte
 	Version   uint32
 	Next      [2]uint32
 	Swept     uint32
@@ -72,7 +72,8 @@ type objectFdConn struct {
 	Lport     uint16
 	Rport     uint16
 	Lost      uint16
-	Pad       [2]uint8
+	Secret    uint8
+	Pad       uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
 	Budget    [2]uint32
