@@ -1,8 +1,8 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package aggregate makes cumulative histograms of exchanges, by process and by
-// sets of attributes whose number is bounded.
+// Package aggregate makes cumulative histograms and sums of exchanges, by process and
+// by sets of attributes whose number is bounded.
 package aggregate
 
 import (
@@ -13,16 +13,21 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// Instrument is a metric of one side, a histogram.
+// Instrument is a metric of one side, a histogram or a sum.
 type Instrument struct {
 	Role                    stream.Role
 	Name, Unit, Description string
-	// Index is that of its histogram in Series.Histograms.
+	// Sum tells that it is a monotonic sum.
+	Sum bool
+	// Index is that of its histogram in Series.Histograms, or of its sum in Series.Sums.
 	Index int
 }
 
-// MaxHistograms is the most that one attribute set can have.
-const MaxHistograms = 3
+// The most that one attribute set can have.
+const (
+	MaxHistograms = 3
+	MaxSums       = 2
+)
 
 // Series is one attribute set K of one side of one process.
 type Series[K comparable] struct {
@@ -32,6 +37,8 @@ type Series[K comparable] struct {
 	Overflow bool
 	// Histograms are made when they get their first value.
 	Histograms [MaxHistograms]*Histogram
+	// Sums are exported when they are not zero.
+	Sums [MaxSums]uint64
 
 	start uint64
 	// begun is start on the wall clock as it was first exported. It must not
@@ -162,8 +169,7 @@ func (m *process[K]) write(c *Collection[K], inst *Instrument) {
 	var out pmetric.Metric
 	begun := false
 	for _, s := range m.all {
-		h := s.Histograms[inst.Index]
-		if s.Role != inst.Role || h == nil {
+		if s.Role != inst.Role || !s.has(inst) {
 			continue
 		}
 		if !begun {
@@ -176,11 +182,38 @@ func (m *process[K]) write(c *Collection[K], inst *Instrument) {
 		if s.begun == 0 {
 			s.begun = c.Clock.Timestamp(s.start)
 		}
-		attrs := h.writeTo(out, s.begun, c.Now, c.Clock.Timestamp)
+		var attrs pcommon.Map
+		if inst.Sum {
+			attrs = writeSum(out, s.Sums[inst.Index], s.begun, c.Now)
+		} else {
+			attrs = s.Histograms[inst.Index].writeTo(out, s.begun, c.Now, c.Clock.Timestamp)
+		}
 		if s.Overflow {
 			attrs.PutBool("otel.metric.overflow", true)
 		} else {
 			c.Attributes(attrs, s.Role, &s.Key)
 		}
 	}
+}
+
+// has tells whether the series has a value of the instrument.
+func (s *Series[K]) has(inst *Instrument) bool {
+	if inst.Sum {
+		return s.Sums[inst.Index] > 0
+	}
+	return s.Histograms[inst.Index] != nil
+}
+
+// writeSum appends a point to m, which gets its type from the first point.
+func writeSum(m pmetric.Metric, v uint64, start, now pcommon.Timestamp) pcommon.Map {
+	if m.Type() == pmetric.MetricTypeEmpty {
+		sum := m.SetEmptySum()
+		sum.SetIsMonotonic(true)
+		sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	p := m.Sum().DataPoints().AppendEmpty()
+	p.SetStartTimestamp(start)
+	p.SetTimestamp(now)
+	p.SetIntValue(int64(v))
+	return p.Attributes()
 }

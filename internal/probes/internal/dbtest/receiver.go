@@ -87,22 +87,33 @@ func (r *Receiver) Spans(port int) []ptrace.Span {
 	return out
 }
 
-// Measured sums the last values of a histogram over the attribute sets that pick accepts.
+// Measured sums the last counts of a histogram, or the last values of a sum, over the
+// attribute sets that pick accepts.
 func (r *Receiver) Measured(name string, pick func(pcommon.Map) bool) uint64 {
 	last := map[string]uint64{}
+	take := func(instance any, attrs pcommon.Map, start pcommon.Timestamp, n uint64) {
+		if pick(attrs) {
+			v := pcommon.NewValueMap()
+			attrs.CopyTo(v.Map())
+			last[instance.(string)+v.AsString()+start.String()] = n
+		}
+	}
 	for _, md := range r.metrics.AllMetrics() {
 		for _, rm := range md.ResourceMetrics().All() {
 			instance := Attribute(rm.Resource().Attributes(), "service.instance.id")
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
-					if m.Name() != name || m.Type() != pmetric.MetricTypeHistogram {
+					if m.Name() != name {
 						continue
 					}
-					for _, p := range m.Histogram().DataPoints().All() {
-						if pick(p.Attributes()) {
-							v := pcommon.NewValueMap()
-							p.Attributes().CopyTo(v.Map())
-							last[instance.(string)+v.AsString()+p.StartTimestamp().String()] = p.Count()
+					switch m.Type() {
+					case pmetric.MetricTypeHistogram:
+						for _, p := range m.Histogram().DataPoints().All() {
+							take(instance, p.Attributes(), p.StartTimestamp(), p.Count())
+						}
+					case pmetric.MetricTypeSum:
+						for _, p := range m.Sum().DataPoints().All() {
+							take(instance, p.Attributes(), p.StartTimestamp(), uint64(p.IntValue()))
 						}
 					}
 				}
