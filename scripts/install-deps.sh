@@ -13,6 +13,8 @@ kernels=(qemu-system-x86 qemu-system-arm cpio)
 test=(
 	gcc libc6-dev # the race detector, programs of tests in C
 	nginx-light redis-server postgresql # servers to observe
+	nats-server mosquitto mosquitto-clients rabbitmq-server # brokers and their clients
+	amqp-tools python3-pika
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
@@ -25,6 +26,7 @@ func All() []probe.Factory {
 		socket.Factory(),
 		http.Factory(),
 		memcached.Factory(),
+		messaging.Factory(),
 		redis.Factory(),
 		sql.Factory(),
 	}
