@@ -19,6 +19,7 @@ struct process_event {
 	__u64 start;	    /* of the process, boot time, ns */
 	__u64 parent_start; /* of its parent */
 	__u64 cgroup;	    /* ID in the unified hierarchy */
+	__u64 cgroup_v1;    /* ID in the hierarchy of version 1 that was asked for, or 0 */
 	__u32 tgid;
 	__u32 parent;
 	__u32 uid;

@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -62,6 +63,38 @@ func mainCgroup(text string) string {
 		}
 	}
 	return best
+}
+
+// MainHierarchy picks, in the text of a /proc/PID/cgroup, the hierarchy of
+// version 1 that tells best where processes belong: that of the line which
+// [mainCgroup] picks, else systemd's own, else that of the memory controller, else
+// the first one. It gives its number, the first column, or 0 if there is only
+// the unified one.
+func MainHierarchy(text string) int32 {
+	var found, rank int
+	best := mainCgroup(text)
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		hierarchy, rest, _ := strings.Cut(line, ":")
+		controllers, _, ok := strings.Cut(rest, ":")
+		id, err := strconv.ParseInt(hierarchy, 10, 32)
+		if !ok || err != nil || id <= 0 {
+			continue
+		}
+		here := 1
+		switch {
+		case line == best:
+			here = 4
+		case controllers == "name=systemd":
+			here = 3
+		case slices.Contains(strings.Split(controllers, ","), "memory"):
+			here = 2
+		}
+		if here > rank {
+			found, rank = int(id), here
+		}
+	}
+	return int32(found)
 }
 
 // cgroupDepth is the number of folders in a path.

@@ -88,3 +88,19 @@ func TestMainCgroup(t *testing.T) {
 		})
 	}
 }
+
+func TestMainHierarchy(t *testing.T) {
+	for text, want := range map[string]int32{
+		"0::/system.slice/a.service\n": 0,
+		"":                             0,
+		"12:pids:/\n3:memory:/\n1:name=systemd:/\n0::/\n":         1,
+		"12:pids:/\n3:cpu,memory:/\n0::/\n":                       3,
+		"12:pids:/\n3:cpu:/\n0::/\n":                              12,
+		"4:memory:/pod/x\n2:cpu:/\n1:name=systemd:/\n0::/\n":      4,
+		"4:memory:/pod/x\n1:name=systemd:/a.scope\n0::/a.scope\n": 1,
+		"x:memory:/\nnothing\n-3:cpu:/\n":                         0,
+		"99999999999:memory:/\n":                                  0,
+	} {
+		assert.Equal(t, want, MainHierarchy(text), "%q", text)
+	}
+}

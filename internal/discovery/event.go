@@ -20,6 +20,11 @@ const (
 	Listen Kind = 4 // it listens on a TCP port
 )
 
+// CgroupID tells a set of control groups from others: by the number of the one in
+// the unified hierarchy and of the one in the hierarchy of version 1 that
+// [MainHierarchy] found. Each is the inode number of the group's folder, or 0.
+type CgroupID struct{ V2, V1 uint64 }
+
 // Event is something that happened to a process. It is valid only during the
 // call that hands it on, but for what Process points to.
 type Event struct {
@@ -30,7 +35,7 @@ type Event struct {
 	Time, Start, ParentStart uint64
 	PID, ParentPID           uint32
 	UID, EUID                uint32 // real and effective user
-	CgroupID                 uint64 // in the unified hierarchy
+	CgroupID                 CgroupID
 	Comm                     string
 	// Captured tells that the kernel knew the process as selected, not only as
 	// undecided.

@@ -147,7 +147,7 @@ func (t *Table) likelyCgroup(e *Event) string {
 // maxCgroups bounds the memory at some MB.
 const maxCgroups = 4096
 
-func (t *Table) keepCgroup(id uint64, text string) {
+func (t *Table) keepCgroup(id CgroupID, text string) {
 	if text == "" || t.cgroups[id] == text {
 		return
 	}

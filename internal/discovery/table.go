@@ -57,8 +57,8 @@ type Table struct {
 	reading  sync.Mutex
 	owners   owners
 	binaries goBinaries
-	cgroups  map[uint64]string // by cgroup ID, to serve processes that are gone
-	scanning *listeners        // shared by one pass over /proc
+	cgroups  map[CgroupID]string // by cgroup ID, to serve processes that are gone
+	scanning *listeners          // shared by one pass over /proc
 
 	mu       sync.RWMutex
 	entries  map[key]*entry
@@ -98,7 +98,7 @@ func NewTable(o Options) *Table {
 	}
 	return &Table{
 		opts: o, fs: procFS(o.Proc),
-		owners: make(owners), binaries: make(goBinaries), cgroups: make(map[uint64]string),
+		owners: make(owners), binaries: make(goBinaries), cgroups: make(map[CgroupID]string),
 		entries: make(map[key]*entry), latest: make(map[uint32]*entry), rejected: make(map[key]struct{}),
 	}
 }

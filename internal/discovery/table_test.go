@@ -149,7 +149,7 @@ func TestExecOfProcessThatIsGone(t *testing.T) {
 	f.process(10, 1, 0, 5, "/bin/sh", "sh\x00", "OTEL_SERVICE_NAME=batch\x00", container)
 	require.NotNil(t, f.Lookup(10, 0))
 	e := &Event{
-		Kind: Exec, PID: 42, Start: 7 * tick, ParentPID: 10, ParentStart: 5 * tick, Time: 8 * tick, CgroupID: 3,
+		Kind: Exec, PID: 42, Start: 7 * tick, ParentPID: 10, ParentStart: 5 * tick, Time: 8 * tick, CgroupID: CgroupID{V2: 3},
 		Comm: "job", Filename: "./job", Interpreter: "/opt/job", Args: []string{"job", "now"},
 	}
 	f.Handle(e)
@@ -174,7 +174,7 @@ func TestExecOfProcessThatEndsMeanwhile(t *testing.T) {
 	f := newFixture(t, &Selection{}, 10)
 	f.process(10, 1, 0, 5, "/bin/sh", "sh\x00", "", container)
 	f.process(42, 10, 0, 7, "/opt/job", "job\x00", "", "")
-	e := &Event{Kind: Exec, PID: 42, Start: 7 * tick, ParentPID: 10, Time: 8 * tick, CgroupID: 3, Comm: "job", Args: []string{"job"}}
+	e := &Event{Kind: Exec, PID: 42, Start: 7 * tick, ParentPID: 10, Time: 8 * tick, CgroupID: CgroupID{V2: 3}, Comm: "job", Args: []string{"job"}}
 	f.Handle(e)
 	require.NotNil(t, e.Process)
 	assert.Equal(t, fmt.Sprintf("%064x", 7), attrs(e.Process.Resource)["container.id"])

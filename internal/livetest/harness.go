@@ -24,14 +24,20 @@ import (
 // dependencies share. It is closed when the test ends.
 func Load(t testing.TB, f probe.Factory, set probe.Settings, config any, deps map[string]probe.Probe) probe.Probe {
 	t.Helper()
+	return LoadVariant(t, f, 0, set, config, deps)
+}
+
+// LoadVariant does the same with the variant of that index.
+func LoadVariant(t testing.TB, f probe.Factory, variant int, set probe.Settings, config any, deps map[string]probe.Probe) probe.Probe {
+	t.Helper()
 	// Before v5.11 the kernel takes maps as locked memory.
 	require.NoError(t, rlimit.RemoveMemlock())
 	p, err := f.New(set, config)
 	require.NoError(t, err)
 	l := &probe.Loading{Dependencies: deps, Options: ebpf.CollectionOptions{MapReplacements: map[string]*ebpf.Map{}}}
 	if len(f.Manifest.Variants) > 0 {
-		l.Variant = f.Manifest.Variants[0]
-		l.Spec, err = l.Variant.Spec()
+		l.Variant = f.Manifest.Variants[variant]
+		l.Spec, err = l.Variant.Reduced()
 		require.NoError(t, err)
 	}
 	for _, dep := range deps {

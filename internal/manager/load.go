@@ -79,11 +79,8 @@ func (e *dependencyError) Error() string {
 func (e *dependencyError) Unwrap() error { return e.cause }
 
 func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, deps map[string]probe.Probe, shared map[string]*ebpf.Map) error {
-	spec, err := v.Spec()
+	spec, err := v.Reduced()
 	if err != nil {
-		return fmt.Errorf("its object cannot be read: %w", err)
-	}
-	if err := reduce(spec, v.Programs); err != nil {
 		return err
 	}
 	if err := m.check(u, spec, v); err != nil {
@@ -108,36 +105,6 @@ func (m *Manager) try(ctx context.Context, u *unit, l *probe.Loading) error {
 	}
 	if err := u.attach(ctx); err != nil {
 		return errors.Join(explain(err), u.probe.Close())
-	}
-	return nil
-}
-
-// reduce removes from an object what a variant does not consist of: other
-// programs, and the maps that only they use.
-func reduce(spec *ebpf.CollectionSpec, programs []string) error {
-	if len(programs) > 0 {
-		for name := range spec.Programs {
-			if !slices.Contains(programs, name) {
-				delete(spec.Programs, name)
-			}
-		}
-		if len(spec.Programs) != len(programs) {
-			return fmt.Errorf("its object lacks one of the programs %s", strings.Join(programs, ", "))
-		}
-	}
-	used := map[string]bool{}
-	for _, p := range spec.Programs {
-		for _, ins := range p.Instructions {
-			if ref := ins.Reference(); ref != "" {
-				used[ref] = true
-			}
-		}
-	}
-	for name := range spec.Maps {
-		// Sections of globals carry the variables, also those that no program reads.
-		if !used[name] && !strings.HasPrefix(name, ".") {
-			delete(spec.Maps, name)
-		}
 	}
 	return nil
 }

@@ -264,17 +264,6 @@ func TestPlan(t *testing.T) {
 	require.EqualError(t, err, `probe "http" depends on "socket", which does not exist`)
 }
 
-func TestReduceKeepsWhatTheVariantUses(t *testing.T) {
-	_, err := ebpf.LoadCollectionSpec("does-not-exist")
-	require.Error(t, err)
-	spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"a": {}, "b": {}}, Maps: map[string]*ebpf.MapSpec{"m": {}, ".rodata": {}}}
-	require.NoError(t, reduce(spec, []string{"a"}))
-	require.Len(t, spec.Programs, 1)
-	require.NotContains(t, spec.Maps, "m")
-	require.Contains(t, spec.Maps, ".rodata")
-	require.ErrorContains(t, reduce(spec, []string{"a", "c"}), "lacks")
-}
-
 func TestMemlockIsLiftedOnlyWhereItCounts(t *testing.T) {
 	k, err := kernel.Running(t.Context())
 	require.NoError(t, err)

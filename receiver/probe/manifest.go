@@ -4,6 +4,8 @@
 package probe
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -84,6 +86,42 @@ type Variant struct {
 	// Loses says in words what this variant cannot see. Each is a short clause
 	// a user can read, as in "requests over Unix sockets".
 	Loses []string
+}
+
+// Reduced parses the variant's object and leaves what the variant consists of: its
+// programs, and the maps that they use. That is what [Loading] carries.
+//
+// Returns an error if the object cannot be parsed or lacks one of the programs.
+func (v *Variant) Reduced() (*ebpf.CollectionSpec, error) {
+	spec, err := v.Spec()
+	if err != nil {
+		return nil, fmt.Errorf("its object cannot be read: %w", err)
+	}
+	if len(v.Programs) > 0 {
+		for name := range spec.Programs {
+			if !slices.Contains(v.Programs, name) {
+				delete(spec.Programs, name)
+			}
+		}
+		if len(spec.Programs) != len(v.Programs) {
+			return nil, fmt.Errorf("its object lacks one of the programs %s", strings.Join(v.Programs, ", "))
+		}
+	}
+	used := map[string]bool{}
+	for _, p := range spec.Programs {
+		for i := range p.Instructions {
+			if ref := p.Instructions[i].Reference(); ref != "" {
+				used[ref] = true
+			}
+		}
+	}
+	for name := range spec.Maps {
+		// Sections of globals carry the variables, also those that no program reads.
+		if !used[name] && !strings.HasPrefix(name, ".") {
+			delete(spec.Maps, name)
+		}
+	}
+	return spec, nil
 }
 
 // Deprecated announces that a probe is going to be removed.

@@ -67,6 +67,14 @@ static __always_inline __u64 task_start(const struct task_struct *leader)
 	return ((const struct task_struct___v5_4 *)leader)->real_start_time;
 }
 
+/* The same for any pointer. */
+static __always_inline __u64 task_start_read(const struct task_struct *leader)
+{
+	if (bpf_core_field_exists(leader->start_boottime))
+		return BPF_CORE_READ(leader, start_boottime);
+	return BPF_CORE_READ((const struct task_struct___v5_4 *)leader, real_start_time);
+}
+
 /* When the current process began, boot time in ns. */
 static __always_inline __u64 current_start(void)
 {
@@ -78,10 +86,7 @@ static __always_inline __u64 current_start(void)
 		return task_start(task->group_leader);
 	}
 	task = (void *)bpf_get_current_task();
-	if (bpf_core_field_exists(task->start_boottime))
-		return BPF_CORE_READ(task, group_leader, start_boottime);
-	task = BPF_CORE_READ(task, group_leader);
-	return BPF_CORE_READ((const struct task_struct___v5_4 *)task, real_start_time);
+	return task_start_read(BPF_CORE_READ(task, group_leader));
 }
 
 #endif

@@ -209,10 +209,14 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 		t.Log(h.last.Err())
 	}
 	o.ran = o.sinks.running(t)
+	costs(t)
 	ready := time.Now()
 	o.work = work(t, func(pid int) {
 		if _, ok := runs["process"]; ok {
-			require.Eventually(t, func() bool { return o.sinks.knows(pid) }, time.Minute, 5*time.Millisecond, "the exec is not reported")
+			if !assert.Eventually(t, func() bool { return o.sinks.knows(pid) }, time.Minute, 5*time.Millisecond, "the exec is not reported") {
+				tellCosts(t, &workload{spans: map[string]int{"": 1}, exits: []string{""}})
+				t.Fatal("lost: ", o.sinks.lost(t))
+			}
 		}
 	})
 	worked := time.Now()
@@ -222,6 +226,7 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
+	tellCosts(t, o.work)
 	o.lost = o.sinks.lost(t)
 	require.NoError(t, stop())
 	t.Logf("start %.1f s, work %.1f s, end %.1f s, %d exchanges", ready.Sub(began).Seconds(), worked.Sub(ready).Seconds(), time.Since(worked).Seconds(), o.work.exchanges())

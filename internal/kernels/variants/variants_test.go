@@ -35,14 +35,13 @@ func TestVariants(t *testing.T) {
 	for _, f := range probes.All() {
 		for _, v := range f.Manifest.Variants {
 			t.Run(f.Manifest.Name+"/"+v.Name, func(t *testing.T) {
-				spec, err := v.Spec()
+				spec, err := v.Reduced()
 				require.NoError(t, err)
 				report, err := compat.Check(k, spec, v.Programs)
 				require.NoError(t, err)
 				if report.Answer() == compat.Unsupported {
 					t.Skip("not supported: ", report.Reason())
 				}
-				reduce(spec, v.Programs)
 				coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: k.Cache()})
 				if refused, ok := errors.AsType[*ebpf.VerifierError](err); ok {
 					t.Logf("%+v", refused)
@@ -53,28 +52,6 @@ func TestVariants(t *testing.T) {
 					attach(t, name, spec.Programs[name], p)
 				}
 			})
-		}
-	}
-}
-
-// reduce leaves the programs of a variant and the maps that they use.
-func reduce(spec *ebpf.CollectionSpec, programs []string) {
-	used := make(map[string]bool)
-	keep := make(map[string]*ebpf.ProgramSpec)
-	for _, name := range programs {
-		keep[name] = spec.Programs[name]
-	}
-	if len(programs) > 0 {
-		spec.Programs = keep
-	}
-	for _, p := range spec.Programs {
-		for i := range p.Instructions {
-			used[p.Instructions[i].Reference()] = true
-		}
-	}
-	for name := range spec.Maps {
-		if !used[name] && name[0] != '.' { // the library wants the sections of variables
-			delete(spec.Maps, name)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (d *Daemon) Counts() probe.Counts {
 	n.Lost[probe.Undecodable] = d.undecodable
 	n.Lost[probe.MapFull] = c.mapFull + d.notSet
 	n.Lost[probe.Overflow] = d.table.Overflow()
-	for _, program := range []string{"process_exec", "process_exit", "process_fork", "process_listen"} {
+	for _, program := range d.programs.all() {
 		n.Lost[probe.Missed] += d.missed(program)
 	}
 	n.Seen = c.exec + c.exit + c.other + n.Lost[probe.MapFull] + n.Lost[probe.Overflow] + n.Lost[probe.Missed]
@@ -72,10 +72,10 @@ func (d *Daemon) Lost(kind discovery.Kind) [probe.NumCauses]uint64 {
 	switch kind {
 	case discovery.Exec:
 		lost[probe.RingFull] = c.execLost
-		lost[probe.Missed] = d.missed("process_exec")
+		lost[probe.Missed] = d.missed(d.programs.exec)
 	case discovery.Exit:
 		lost[probe.RingFull] = c.exitLost
-		lost[probe.Missed] = d.missed("process_exit")
+		lost[probe.Missed] = d.missed(d.programs.exit)
 	}
 	return lost
 }

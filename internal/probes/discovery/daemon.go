@@ -10,14 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -40,6 +42,8 @@ type Daemon struct {
 	table     *discovery.Table
 
 	collection *ebpf.Collection
+	hooks      map[string]*ebpf.ProgramSpec
+	programs   programs // of the variant
 	procs      *ebpf.Map
 
 	event       discovery.Event // reused for each record
@@ -60,6 +64,7 @@ func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
 	if err := d.prepare(l.Spec); err != nil {
 		return err
 	}
+	hooks := maps.Clone(l.Spec.Programs) // the library empties the specification
 	c, err := l.Collection()
 	if err != nil {
 		return fmt.Errorf("load programs that follow processes: %w", err)
@@ -69,6 +74,7 @@ func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
 		return err
 	}
 	d.collection, d.procs = c, c.Maps["procs"]
+	d.hooks, d.programs = hooks, programsOf[l.Variant.Name]
 	return nil
 }
 
@@ -80,7 +86,27 @@ func (d *Daemon) prepare(spec *ebpf.CollectionSpec) error {
 		}
 		m.MaxEntries = uint32(size)
 	}
+	hierarchy, err := mainHierarchy()
+	if err != nil {
+		return err
+	}
+	if err := spec.Variables["cgroup1_hierarchy"].Set(hierarchy); err != nil {
+		return fmt.Errorf("constant cgroup1_hierarchy: %w", err)
+	}
 	return nil
+}
+
+// mainHierarchy is the number of the hierarchy of version 1 that tells control
+// groups apart beside the unified one, or 0.
+func mainHierarchy() (int32, error) {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil // a kernel without control groups
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the control groups: %w", err)
+	}
+	return discovery.MainHierarchy(string(text)), nil
 }
 
 // configure tells the kernel what it does with processes that are not decided
@@ -115,10 +141,10 @@ func (d *Daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 		return nil, errors.New("follows processes of the whole host only")
 	}
 	var links closers
-	for _, name := range slices.Sorted(maps.Keys(d.collection.Programs)) {
-		l, err := link.AttachTracing(link.TracingOptions{Program: d.collection.Programs[name]})
+	for _, name := range slices.Sorted(maps.Keys(d.hooks)) {
+		l, err := hook.Attach(d.hooks[name], d.collection.Programs[name])
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("attach %s: %w", name, err), links.Close())
+			return nil, errors.Join(err, links.Close())
 		}
 		links = append(links, l)
 	}

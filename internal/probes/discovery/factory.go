@@ -26,13 +26,7 @@ func Factory() probe.Factory {
 			Kind:      probe.Daemon,
 			Summary:   "Follows processes from fork and exec to exit and decides which are observed.",
 			Stability: component.StabilityLevelDevelopment,
-			Variants: []probe.Variant{{
-				Name: "tp_btf",
-				Spec: loadProcess,
-				Loses: []string{
-					"the port of a server that listens without bind, at the moment when it begins to",
-				},
-			}},
+			Variants:  variants(),
 		},
 		DefaultConfig: defaultConfig,
 		New:           newDaemon,

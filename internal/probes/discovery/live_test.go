@@ -27,6 +27,21 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
+// eachVariant runs a test with each way to follow processes.
+func eachVariant(t *testing.T, test func(t *testing.T, variant int)) {
+	livetest.RequireRoot(t)
+	livetest.Tracefs(t) // classic tracepoints are attached there
+	for i, v := range Factory().Manifest.Variants {
+		t.Run(v.Name, func(t *testing.T) { test(t, i) })
+	}
+}
+
+// How long, and how often, a test looks for what is to come.
+const (
+	waitFor = 10 * time.Second
+	step    = 5 * time.Millisecond
+)
+
 // watch is a Daemon that runs, and what it reported.
 type watch struct {
 	*Daemon
@@ -34,20 +49,20 @@ type watch struct {
 	events []discovery.Event
 }
 
-func start(t *testing.T, selection *discovery.Selection) *watch {
+func start(t *testing.T, variant int, selection *discovery.Selection) *watch {
 	t.Helper()
-	w := attach(t, selection, defaultConfig().(*Config))
+	w := attach(t, variant, selection, defaultConfig().(*Config))
 	livetest.Pump(t, w.Daemon, nil)
 	return w
 }
 
 // attach leaves it to the test when the ring is read.
-func attach(t *testing.T, selection *discovery.Selection, cfg *Config) *watch {
+func attach(t *testing.T, variant int, selection *discovery.Selection, cfg *Config) *watch {
 	t.Helper()
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
 	set := probe.Settings{Logger: zaptest.NewLogger(t), Clock: livetest.Clock{}, Selection: selection}
-	w := &watch{Daemon: livetest.Load(t, Factory(), set, cfg, nil).(*Daemon)}
+	w := &watch{Daemon: livetest.LoadVariant(t, Factory(), variant, set, cfg, nil).(*Daemon)}
 	livetest.Attach(t, w.Daemon)
 	w.Subscribe(func(e *discovery.Event) {
 		w.mu.Lock()
@@ -74,7 +89,7 @@ func (w *watch) of(pid int, kind discovery.Kind) []discovery.Event {
 
 func (w *watch) eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	require.Eventually(t, is, 10*time.Second, 5*time.Millisecond, what)
+	require.Eventually(t, is, waitFor, step, what)
 }
 
 func selectBy(t *testing.T, selectors ...discovery.Selector) *discovery.Selection {
@@ -120,11 +135,13 @@ func spawn(t *testing.T, sh, script string) (cmd *exec.Cmd, said string, finish 
 	return cmd, strings.TrimSpace(string(buf[:n])), finish
 }
 
-func TestFindsWhatRunsAlready(t *testing.T) {
+func TestFindsWhatRunsAlready(t *testing.T) { eachVariant(t, testFindsWhatRunsAlready) }
+
+func testFindsWhatRunsAlready(t *testing.T, variant int) {
 	livetest.RequireRoot(t)
 	sh := program(t, "/bin/sh")
 	cmd, _, finish := spawn(t, sh, "echo ready; read x; exit 4")
-	w := start(t, selectBy(t, discovery.Selector{ServiceName: "early", Exe: sh}))
+	w := start(t, variant, selectBy(t, discovery.Selector{ServiceName: "early", Exe: sh}))
 
 	info := w.Lookup(uint32(cmd.Process.Pid), 0)
 	require.NotNil(t, info)
@@ -147,9 +164,11 @@ func TestFindsWhatRunsAlready(t *testing.T) {
 
 // TestForkWithoutExec has children that a selected process forked before and
 // after it was decided on; each is selected, and its exit is reported.
-func TestForkWithoutExec(t *testing.T) {
+func TestForkWithoutExec(t *testing.T) { eachVariant(t, testForkWithoutExec) }
+
+func testForkWithoutExec(t *testing.T, variant int) {
 	sh := program(t, "/bin/sh")
-	w := start(t, selectBy(t, discovery.Selector{Cmdline: "only-the-parent-says-this"}))
+	w := start(t, variant, selectBy(t, discovery.Selector{Cmdline: "only-the-parent-says-this"}))
 	cmd, said, finish := spawn(t, sh, `exec 3<&0; (read x <&3; exit 5) & echo $!; read x; wait; : only-the-parent-says-this`)
 	child, err := strconv.Atoi(said)
 	require.NoError(t, err)
@@ -172,9 +191,11 @@ func TestForkWithoutExec(t *testing.T) {
 }
 
 // TestExitOfUnseenChild is about a child that nobody asked for while it ran.
-func TestExitOfUnseenChild(t *testing.T) {
+func TestExitOfUnseenChild(t *testing.T) { eachVariant(t, testExitOfUnseenChild) }
+
+func testExitOfUnseenChild(t *testing.T, variant int) {
 	sh := program(t, "/bin/sh")
-	w := start(t, selectBy(t, discovery.Selector{ServiceName: "parent", Exe: sh}))
+	w := start(t, variant, selectBy(t, discovery.Selector{ServiceName: "parent", Exe: sh}))
 	_, said, finish := spawn(t, sh, `(exit 6) & c=$!; wait $c; echo $c; read x`)
 	child, err := strconv.Atoi(said)
 	require.NoError(t, err)
@@ -187,7 +208,9 @@ func TestExitOfUnseenChild(t *testing.T) {
 	assert.EqualValues(t, child, exit.Process.PID)
 }
 
-func TestSelectsByPort(t *testing.T) {
+func TestSelectsByPort(t *testing.T) { eachVariant(t, testSelectsByPort) }
+
+func testSelectsByPort(t *testing.T, variant int) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("needs python3")
@@ -225,7 +248,7 @@ sys.stdout.write("listening\n"); sys.stdout.flush(); sys.stdin.readline()`
 	}
 
 	t.Run("when it listens", func(t *testing.T) {
-		w := start(t, selection)
+		w := start(t, variant, selection)
 		cmd, listen, finish := serve()
 		pid := uint32(cmd.Process.Pid)
 		w.eventually(t, "exec", func() bool { return len(w.of(int(pid), discovery.Exec)) > 0 })
@@ -241,17 +264,19 @@ sys.stdout.write("listening\n"); sys.stdout.flush(); sys.stdin.readline()`
 		cmd, listen, finish := serve()
 		defer finish()
 		listen()
-		w := start(t, selection)
+		w := start(t, variant, selection)
 		require.NotNil(t, w.Lookup(uint32(cmd.Process.Pid), 0))
 	})
 }
 
 // TestScript is about what is really executed, and arguments that are cut.
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { eachVariant(t, testScript) }
+
+func testScript(t *testing.T, variant int) {
 	sh := program(t, "/bin/sh")
 	script := filepath.Join(t.TempDir(), "script")
 	require.NoError(t, os.WriteFile(script, []byte("#!"+sh+"\nexit 0\n"), 0o755))
-	w := start(t, selectBy(t, discovery.Selector{Exe: sh}))
+	w := start(t, variant, selectBy(t, discovery.Selector{Exe: sh}))
 	long := strings.Repeat("x", 600)
 	cmd := exec.Command(script, long)
 	require.NoError(t, cmd.Run())
@@ -268,10 +293,12 @@ func TestScript(t *testing.T) {
 
 // TestMapHoldsOnlyTheLiving runs processes that are gone before they are
 // decided on, and looks for what they leave behind.
-func TestMapHoldsOnlyTheLiving(t *testing.T) {
+func TestMapHoldsOnlyTheLiving(t *testing.T) { eachVariant(t, testMapHoldsOnlyTheLiving) }
+
+func testMapHoldsOnlyTheLiving(t *testing.T, variant int) {
 	sh := program(t, "/bin/sh")
 	program := program(t, "/bin/true")
-	w := start(t, selectBy(t, discovery.Selector{Exe: program}))
+	w := start(t, variant, selectBy(t, discovery.Selector{Exe: program}))
 	const runs = 500
 	require.NoError(t, exec.Command(sh, "-c", "i=0; while [ $i -lt "+strconv.Itoa(runs)+" ]; do "+program+"; i=$((i+1)); done").Run())
 	count := func() (n int) {
@@ -298,9 +325,13 @@ func TestMapHoldsOnlyTheLiving(t *testing.T) {
 // What is decided late, on an exec that another one followed, must not undo that
 // the process is undecided, and then selected, by the later one.
 func TestDecisionOnEarlierExecLeavesTheLaterOne(t *testing.T) {
+	eachVariant(t, testDecisionOnEarlierExecLeavesTheLaterOne)
+}
+
+func testDecisionOnEarlierExecLeavesTheLaterOne(t *testing.T, variant int) {
 	livetest.RequireRoot(t)
 	sh := program(t, "/bin/sh")
-	w := attach(t, selectBy(t, discovery.Selector{Exe: sh}), defaultConfig().(*Config))
+	w := attach(t, variant, selectBy(t, discovery.Selector{Exe: sh}), defaultConfig().(*Config))
 	cmd, _, _ := spawn(t, "/bin/bash", "exec "+sh+" -c 'echo ready; read x'")
 	livetest.Pump(t, w.Daemon, nil) // only now
 	w.eventually(t, "both execs", func() bool { return len(w.of(cmd.Process.Pid, discovery.Exec)) == 2 })

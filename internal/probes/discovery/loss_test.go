@@ -25,10 +25,12 @@ func balanced(t *testing.T, c probe.Counts) {
 }
 
 // TestRingFull does not read the ring until more has happened than it holds.
-func TestRingFull(t *testing.T) {
+func TestRingFull(t *testing.T) { eachVariant(t, testRingFull) }
+
+func testRingFull(t *testing.T, variant int) {
 	const runs = 1000
 	cfg := &Config{MaxProcesses: 1024, BufferSize: 1 << 16, Linger: time.Minute}
-	w := attach(t, &discovery.Selection{Self: uint32(os.Getpid())}, cfg)
+	w := attach(t, variant, &discovery.Selection{Self: uint32(os.Getpid())}, cfg)
 	program := program(t, "/bin/true")
 	for range runs {
 		require.NoError(t, exec.Command(program).Run())
@@ -53,9 +55,11 @@ func TestRingFull(t *testing.T) {
 }
 
 // TestMapFull has space for the collector alone.
-func TestMapFull(t *testing.T) {
+func TestMapFull(t *testing.T) { eachVariant(t, testMapFull) }
+
+func testMapFull(t *testing.T, variant int) {
 	program := program(t, "/bin/true")
-	w := attach(t, selectBy(t, discovery.Selector{Exe: program}), &Config{MaxProcesses: 1, BufferSize: 1 << 20, Linger: 0})
+	w := attach(t, variant, selectBy(t, discovery.Selector{Exe: program}), &Config{MaxProcesses: 1, BufferSize: 1 << 20, Linger: 0})
 	require.NoError(t, exec.Command(program).Run())
 	livetest.Pump(t, w.Daemon, nil)()
 	c := w.Counts()

@@ -43,6 +43,7 @@ type processProcessExec struct {
 		Start       uint64
 		ParentStart uint64
 		Cgroup      uint64
+		CgroupV1    uint64
 		Tgid        uint32
 		Parent      uint32
 		Uid         uint32
@@ -64,16 +65,25 @@ type processProcessExec struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	processMapProcConfig     = "proc_config"
-	processMapProcCounters   = "proc_counters"
-	processMapProcEvents     = "proc_events"
-	processMapProcExited     = "proc_exited"
-	processMapProcScratch    = "proc_scratch"
-	processMapProcs          = "procs"
-	processProgProcessExec   = "process_exec"
-	processProgProcessExit   = "process_exit"
-	processProgProcessFork   = "process_fork"
-	processProgProcessListen = "process_listen"
+	processMapProcConfig            = "proc_config"
+	processMapProcCounters          = "proc_counters"
+	processMapProcEvents            = "proc_events"
+	processMapProcExited            = "proc_exited"
+	processMapProcScratch           = "proc_scratch"
+	processMapProcs                 = "procs"
+	processProgProcessClassicExec   = "process_classic_exec"
+	processProgProcessClassicExit   = "process_classic_exit"
+	processProgProcessClassicFork   = "process_classic_fork"
+	processProgProcessClassicListen = "process_classic_listen"
+	processProgProcessExec          = "process_exec"
+	processProgProcessExit          = "process_exit"
+	processProgProcessFork          = "process_fork"
+	processProgProcessListen        = "process_listen"
+	processProgProcessRawExec       = "process_raw_exec"
+	processProgProcessRawExit       = "process_raw_exit"
+	processProgProcessRawFork       = "process_raw_fork"
+	processProgProcessRawListen     = "process_raw_listen"
+	processVarCgroup1Hierarchy      = "cgroup1_hierarchy"
 )
 
 // loadProcess returns the embedded CollectionSpec for process.
@@ -118,10 +128,18 @@ type processSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processProgramSpecs struct {
-	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
-	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
-	ProcessFork   *ebpf.ProgramSpec `ebpf:"process_fork"`
-	ProcessListen *ebpf.ProgramSpec `ebpf:"process_listen"`
+	ProcessClassicExec   *ebpf.ProgramSpec `ebpf:"process_classic_exec"`
+	ProcessClassicExit   *ebpf.ProgramSpec `ebpf:"process_classic_exit"`
+	ProcessClassicFork   *ebpf.ProgramSpec `ebpf:"process_classic_fork"`
+	ProcessClassicListen *ebpf.ProgramSpec `ebpf:"process_classic_listen"`
+	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
+	ProcessListen        *ebpf.ProgramSpec `ebpf:"process_listen"`
+	ProcessRawExec       *ebpf.ProgramSpec `ebpf:"process_raw_exec"`
+	ProcessRawExit       *ebpf.ProgramSpec `ebpf:"process_raw_exit"`
+	ProcessRawFork       *ebpf.ProgramSpec `ebpf:"process_raw_fork"`
+	ProcessRawListen     *ebpf.ProgramSpec `ebpf:"process_raw_listen"`
 }
 
 // processMapSpecs contains maps before they are loaded into the kernel.
@@ -140,6 +158,7 @@ type processMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processVariableSpecs struct {
+	Cgroup1Hierarchy *ebpf.VariableSpec `ebpf:"cgroup1_hierarchy"`
 }
 
 // processObjects contains all objects after they have been loaded into the kernel.
@@ -185,24 +204,41 @@ func (m *processMaps) Close() error {
 //
 // It can be passed to loadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processVariables struct {
+	Cgroup1Hierarchy *ebpf.Variable `ebpf:"cgroup1_hierarchy"`
 }
 
 // processPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processPrograms struct {
-	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
-	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
-	ProcessFork   *ebpf.Program `ebpf:"process_fork"`
-	ProcessListen *ebpf.Program `ebpf:"process_listen"`
+	ProcessClassicExec   *ebpf.Program `ebpf:"process_classic_exec"`
+	ProcessClassicExit   *ebpf.Program `ebpf:"process_classic_exit"`
+	ProcessClassicFork   *ebpf.Program `ebpf:"process_classic_fork"`
+	ProcessClassicListen *ebpf.Program `ebpf:"process_classic_listen"`
+	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
+	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
+	ProcessListen        *ebpf.Program `ebpf:"process_listen"`
+	ProcessRawExec       *ebpf.Program `ebpf:"process_raw_exec"`
+	ProcessRawExit       *ebpf.Program `ebpf:"process_raw_exit"`
+	ProcessRawFork       *ebpf.Program `ebpf:"process_raw_fork"`
+	ProcessRawListen     *ebpf.Program `ebpf:"process_raw_listen"`
 }
 
 func (p *processPrograms) Close() error {
 	return _ProcessClose(
+		p.ProcessClassicExec,
+		p.ProcessClassicExit,
+		p.ProcessClassicFork,
+		p.ProcessClassicListen,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
 		p.ProcessListen,
+		p.ProcessRawExec,
+		p.ProcessRawExit,
+		p.ProcessRawFork,
+		p.ProcessRawListen,
 	)
 }
 

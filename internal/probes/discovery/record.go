@@ -23,6 +23,7 @@ type processEvent struct {
 	start       uint64
 	parentStart uint64
 	cgroup      uint64
+	cgroupV1    uint64
 	tgid        uint32
 	parent      uint32
 	uid         uint32
@@ -85,7 +86,7 @@ func decode(record []byte, e *discovery.Event) error {
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)), record)
 	*e = discovery.Event{
 		Kind: discovery.Kind(r.kind), Time: r.time, Start: r.start, ParentStart: r.parentStart,
-		PID: r.tgid, ParentPID: r.parent, UID: r.uid, EUID: r.euid, CgroupID: r.cgroup,
+		PID: r.tgid, ParentPID: r.parent, UID: r.uid, EUID: r.euid, CgroupID: discovery.CgroupID{V2: r.cgroup, V1: r.cgroupV1},
 		Comm: text(r.comm[:]), Captured: r.state == stateSelected, Status: r.exitCode, Port: r.port,
 		Args: e.Args[:0],
 	}
@@ -126,7 +127,23 @@ func decodeExec(record []byte, e *discovery.Event) error {
 	for arg := range bytes.SplitSeq(rest, []byte{0}) {
 		e.Args = append(e.Args, valid(arg))
 	}
+	if interp == 0 {
+		e.Interpreter = interpreterOf(e)
+	}
 	return nil
+}
+
+// interpreterOf tells what is really executed where the record does not. For a
+// script the kernel puts its interpreter, as the first line names it, perhaps an
+// option, and the script's own path in front of the arguments (load_script in
+// fs/binfmt_script.c).
+func interpreterOf(e *discovery.Event) string {
+	for i := 1; i < min(3, len(e.Args)); i++ {
+		if e.Args[i] == e.Filename && e.Args[0] != e.Filename && strings.HasPrefix(e.Args[0], "/") {
+			return e.Args[0]
+		}
+	}
+	return e.Filename
 }
 
 // text is a string that ends at the first zero.

@@ -65,7 +65,9 @@ int main(int argc, char **argv)
 // TestManyThreads has threads end at the same time, by themselves, by exit in
 // one of them, by a signal, and by an exec of a thread that is not the leader:
 // each process ends once, with its right status.
-func TestManyThreads(t *testing.T) {
+func TestManyThreads(t *testing.T) { eachVariant(t, testManyThreads) }
+
+func testManyThreads(t *testing.T, variant int) {
 	cc, err := exec.LookPath("cc")
 	if err != nil {
 		t.Skip("needs a C compiler")
@@ -76,7 +78,7 @@ func TestManyThreads(t *testing.T) {
 	out, err := exec.Command(cc, "-O1", "-pthread", "-o", program, source).CombinedOutput()
 	require.NoError(t, err, string(out))
 
-	w := start(t, selectBy(t, discovery.Selector{Exe: program}))
+	w := start(t, variant, selectBy(t, discovery.Selector{Exe: program}))
 	for how, want := range map[int]struct{ code, signal, execs int }{
 		0: {0, 0, 1},
 		1: {9, 0, 1},

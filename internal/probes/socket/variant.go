@@ -9,11 +9,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -129,9 +128,9 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 	}
 	var links attachment
 	for _, name := range d.how.hooks {
-		l, err := attachHook(d.hooks[name], d.coll.Programs[name])
+		l, err := hook.Attach(d.hooks[name], d.coll.Programs[name])
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("attach %s: %w", name, err), links.Close())
+			return nil, errors.Join(err, links.Close())
 		}
 		links = append(links, l)
 	}
@@ -145,18 +144,6 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 	}
 	d.sweeps.Store(&sweeps)
 	return append(links, closerFunc(func() error { d.sweeps.Store(nil); return nil })), nil
-}
-
-// attachHook attaches a program to where its section says.
-func attachHook(spec *ebpf.ProgramSpec, p *ebpf.Program) (io.Closer, error) {
-	switch {
-	case spec.Type != ebpf.Kprobe:
-		return link.AttachTracing(link.TracingOptions{Program: p})
-	case strings.HasPrefix(spec.SectionName, "kretprobe/"):
-		return link.Kretprobe(spec.AttachTo, p, nil)
-	default:
-		return link.Kprobe(spec.AttachTo, p, nil)
-	}
 }
 
 type closerFunc func() error

@@ -1,0 +1,71 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package live
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// costs lets the kernel measure the time that programs run, until the test ends.
+func costs(t *testing.T) {
+	t.Helper()
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stats.Close()) })
+}
+
+// spent is how long the programs ran whose names have the prefix, in all and
+// each. What leads to them (a trampoline, a breakpoint, a tracepoint's record) is
+// not in it.
+func spent(t *testing.T, prefix string) (all time.Duration, each []string) {
+	t.Helper()
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			slices.Sort(each)
+			return all, each
+		}
+		require.NoError(t, err)
+		id = next
+		p, err := ebpf.NewProgramFromID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has just gone
+		}
+		require.NoError(t, err)
+		info, err := p.Info()
+		require.NoError(t, err)
+		stats, err := p.Stats()
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+		if strings.HasPrefix(info.Name, prefix) && stats.RunCount > 0 {
+			all += stats.Runtime
+			each = append(each, fmt.Sprintf("%s %d × %d ns", info.Name, stats.RunCount, stats.Runtime.Nanoseconds()/int64(stats.RunCount)))
+		}
+	}
+}
+
+// tellCosts logs what the programs of a receiver that still runs cost the workload.
+func tellCosts(t *testing.T, w *workload) {
+	t.Helper()
+	for _, of := range []struct {
+		prefix, unit string
+		n            int
+	}{{"socket_", "exchange", w.exchanges()}, {"process_", "process", len(w.exits)}} {
+		if all, each := spent(t, of.prefix); len(each) > 0 {
+			t.Logf("%s*: %d ns for each %s: %s", of.prefix, all.Nanoseconds()/int64(of.n), of.unit, strings.Join(each, ", "))
+		}
+	}
+}
