@@ -96,7 +96,7 @@ func TestCheckStored(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(stdout), &outcomes))
 	require.Len(t, outcomes, 1)
 	assert.Equal(t, filepath.Base(k), outcomes[0].Release)
-	assert.Len(t, outcomes[0].Probes, 6)
+	assert.Len(t, outcomes[0].Probes, 7)
 }
 
 func TestDiff(t *testing.T) {

@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 func load(t testing.TB, name string) *ebpf.CollectionSpec {
@@ -113,6 +115,7 @@ func TestCheckStored(t *testing.T) {
 			v612: "kfunc bpf_cgroup_acquire: signature differs: the program was compiled for (int, __u64) int, " +
 				"the kernel has (struct cgroup *cgrp) struct cgroup *",
 		}},
+		{"kfuncs", "legacy", map[string]string{v61: "kfunc bpf_obj_drop_impl: not in this kernel", v612: fine, newest: fine}},
 		{"maps", "ring", map[string]string{v510: fine, v61: fine, newest: fine}},
 		{"maps", "hash", map[string]string{v510: fine}},
 		{"maps", "arena", map[string]string{v61: "map type BPF_MAP_TYPE_ARENA: not in this kernel", v612: fine}},
@@ -131,4 +134,36 @@ func TestCheckStored(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A kernel keeps what it has replaced for a while. From 7.0 kfuncs that end in
+// _impl have successors.
+func TestWarnsOfDeprecatedKfuncs(t *testing.T) {
+	report, err := Check(fetched(t, newest), load(t, "kfuncs"), []string{"legacy"})
+	require.NoError(t, err)
+	assert.Equal(t, Satisfied, report.Answer())
+	assert.ElementsMatch(t, []string{
+		"kfunc bpf_obj_new_impl: replaced by bpf_obj_new in this kernel and kept for older programs",
+		"kfunc bpf_obj_drop_impl: replaced by bpf_obj_drop in this kernel and kept for older programs",
+	}, report.Warnings)
+	report, err = Check(fetched(t, v612), load(t, "kfuncs"), []string{"legacy"})
+	require.NoError(t, err)
+	assert.Empty(t, report.Warnings, "there was nothing else then")
+}
+
+// TestPassesOnWhatAKernelSaysOfAKfunc marks one of the running kernel's.
+func TestPassesOnWhatAKernelSaysOfAKfunc(t *testing.T) {
+	k := running(t)
+	types, err := k.BTF()
+	require.NoError(t, err)
+	types = types.Copy()
+	var fn *btf.Func
+	if types.TypeByName("bpf_task_from_pid", &fn) != nil {
+		t.Skip("this kernel has no kfunc bpf_task_from_pid")
+	}
+	fn.Tags = append(fn.Tags, "deprecated: use bpf_task_from_vpid")
+	r, err := Resolve(kernel.New("marked", k.Arch, types, nil), probe.Manifest{Name: "p", Variants: []probe.Variant{variant(t, "v", "kfuncs", nil, "present")}})
+	require.NoError(t, err)
+	require.NotNil(t, r.Chosen())
+	assert.Equal(t, []string{"kfunc bpf_task_from_pid: marked by the kernel: deprecated: use bpf_task_from_vpid"}, r.Chosen().Warnings)
 }

@@ -67,6 +67,14 @@ func (r *Rejection) Sentences() []string {
 	return sentences
 }
 
+// Sentence is the first reason, with the number of the others.
+func (r *Rejection) Sentence() string {
+	if more := len(r.Reasons) - 1; more > 0 {
+		return fmt.Sprintf("%s (and %d more)", r.Reasons[0], more)
+	}
+	return r.Reasons[0]
+}
+
 func qualify(variant, reason string) string {
 	if strings.HasPrefix(reason, variant+":") {
 		return reason
@@ -118,11 +126,7 @@ func (r *Resolution) Better() []Rejection {
 func (r *Resolution) Reason() string {
 	var parts []string
 	for _, rejected := range r.Better() {
-		part := qualify(rejected.Variant, rejected.Reasons[0])
-		if more := len(rejected.Reasons) - 1; more > 0 {
-			part += fmt.Sprintf(" (and %d more)", more)
-		}
-		parts = append(parts, part)
+		parts = append(parts, qualify(rejected.Variant, rejected.Sentence()))
 	}
 	for _, name := range r.Through {
 		parts = append(parts, "it depends on "+name)

@@ -4,9 +4,11 @@
 package kernel
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -118,6 +120,24 @@ print fmt: "filename=%s"
 	}
 }
 
+// tarXZ packs a file, or none, as tar cJf does. The library that reads xz cannot
+// write it.
+func tarXZ(t *testing.T, name string, data []byte) []byte {
+	t.Helper()
+	var plain, packed bytes.Buffer
+	w := tar.NewWriter(&plain)
+	if name != "" {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)), Typeflag: tar.TypeReg}))
+		_, err := w.Write(data)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	cmd := exec.Command("xz", "-c")
+	cmd.Stdin, cmd.Stdout = &plain, &packed
+	require.NoError(t, cmd.Run(), "xz is part of every Debian")
+	return packed.Bytes()
+}
+
 // TestOpenLayouts opens the same kernel as people keep it.
 func TestOpenLayouts(t *testing.T) {
 	types := tinyBTF(t, "task_struct")
@@ -130,6 +150,13 @@ func TestOpenLayouts(t *testing.T) {
 
 	hub := filepath.Join(root, "hub/ubuntu/20.04/arm64/5.4.0-100-generic.btf")
 	write(hub, types)
+	// As BTFHub's archive has them: one file in each, some with a folder before it.
+	packed := filepath.Join(root, "hub/centos/8/x86_64/4.18.0-305.el8.x86_64.btf.tar.xz")
+	write(packed, tarXZ(t, "./4.18.0-305.el8.x86_64.btf", types))
+	broken := filepath.Join(t.TempDir(), "5.4.0-1.btf.tar.xz")
+	write(broken, tarXZ(t, "5.4.0-1.btf", types)[:100])
+	empty := filepath.Join(t.TempDir(), "5.4.0-2.btf.tar.xz")
+	write(empty, tarXZ(t, "", nil))
 	one := filepath.Join(root, "one")
 	write(filepath.Join(one, "vmlinuz"), tinyBzImage(compressions(t, types)["zstd"]))
 	write(filepath.Join(one, "config-6.1.0-9-amd64"), config)
@@ -143,7 +170,7 @@ func TestOpenLayouts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		filepath.Join(boot, "vmlinuz-6.1.0-1-amd64"), filepath.Join(boot, "vmlinuz-6.1.0-2-amd64"),
-		hub, filepath.Join(one, "vmlinuz"),
+		packed, hub, filepath.Join(one, "vmlinuz"),
 	}, found)
 
 	for _, c := range []struct {
@@ -151,6 +178,7 @@ func TestOpenLayouts(t *testing.T) {
 		configured                        bool
 	}{
 		{hub, "5.4.0-100-generic", "ubuntu 20.04", "aarch64", false},
+		{packed, "4.18.0-305.el8.x86_64", "centos 8", "x86_64", false},
 		{one, "6.1.0-9-amd64", "debian", "x86_64", true},
 		{filepath.Join(boot, "vmlinuz-6.1.0-1-amd64"), "6.1.0-1-amd64", "", "", false},
 		{filepath.Join(boot, "vmlinuz-6.1.0-2-amd64"), "6.1.0-2-amd64", "", "", true},
@@ -167,6 +195,11 @@ func TestOpenLayouts(t *testing.T) {
 		var s *btf.Struct
 		assert.NoError(t, spec.TypeByName("task_struct", &s))
 	}
+
+	_, err = Open(broken)
+	assert.ErrorContains(t, err, broken)
+	_, err = Open(empty)
+	assert.ErrorContains(t, err, "neither BTF nor a kernel image")
 
 	_, err = Open(boot)
 	assert.ErrorContains(t, err, "holds 2 kernels")

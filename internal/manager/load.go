@@ -40,29 +40,64 @@ func (m *Manager) load(ctx context.Context, u *unit) {
 		u.outcome = outcome{state: running}
 		if err := m.try(ctx, u, &probe.Loading{Dependencies: deps}); err != nil {
 			u.outcome = outcome{state: failed, err: err}
-		}
-		return
-	}
-	forced := m.set.Config.Variants[u.name]
-	var rejected []rejection
-	for i, v := range u.factory.Manifest.Variants {
-		if forced != "" && v.Name != forced {
-			continue
-		}
-		err := m.loadVariant(ctx, u, v, deps, shared)
-		if err == nil {
-			u.outcome = outcome{state: running, variant: v.Name, loses: v.Loses, rejected: rejected, forced: forced != ""}
-			if i > 0 {
-				u.outcome.state = degraded
-			}
 			return
 		}
-		rejected = append(rejected, rejection{v.Name, err})
+	} else if !m.loadBest(ctx, u, deps, shared) {
+		return
+	}
+	m.inherit(u)
+}
+
+// loadBest loads the first variant that works.
+func (m *Manager) loadBest(ctx context.Context, u *unit, deps map[string]probe.Probe, shared map[string]*ebpf.Map) bool {
+	choices, err := m.choices(u)
+	if err != nil {
+		u.outcome = outcome{state: failed, err: err}
+		return false
+	}
+	var rejected []rejection
+	for i := range choices {
+		c := &choices[i]
+		err := c.refused
+		if err == nil {
+			m.warn(u, c)
+			err = m.loadVariant(ctx, u, c.Variant, deps, shared)
+		}
+		if err == nil {
+			u.outcome = outcome{
+				state: running, variant: c.Name, loses: slices.Clone(c.Loses), rejected: rejected,
+				forced: m.set.Config.Variants[u.name] != "",
+			}
+			if c.index > 0 {
+				u.outcome.state = degraded
+			}
+			return true
+		}
+		rejected = append(rejected, rejection{c.Name, err})
 		if ctx.Err() != nil {
 			break
 		}
 	}
 	u.outcome = outcome{state: unsupported, rejected: rejected, err: summary(rejected)}
+	return false
+}
+
+// inherit makes the probe suffer by those that it depends on: what a degraded
+// one cannot see, it cannot see either.
+func (m *Manager) inherit(u *unit) {
+	for _, name := range u.factory.Manifest.DependsOn {
+		d := m.units[name]
+		if d.outcome.state != degraded {
+			continue
+		}
+		u.outcome.state = degraded
+		u.outcome.through = append(u.outcome.through, name)
+		for _, lost := range d.outcome.loses {
+			if !slices.Contains(u.outcome.loses, lost) {
+				u.outcome.loses = append(u.outcome.loses, lost)
+			}
+		}
+	}
 }
 
 // dependencyError is a probe that does not run for want of another one, which
@@ -81,9 +116,6 @@ func (e *dependencyError) Unwrap() error { return e.cause }
 func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, deps map[string]probe.Probe, shared map[string]*ebpf.Map) error {
 	spec, err := v.Reduced()
 	if err != nil {
-		return err
-	}
-	if err := m.check(u, spec, v); err != nil {
 		return err
 	}
 	l := &probe.Loading{Variant: v, Spec: spec, Dependencies: deps}
@@ -113,18 +145,19 @@ func (m *Manager) try(ctx context.Context, u *unit, l *probe.Loading) error {
 // verifier stays behind %+v.
 func explain(err error) error {
 	if verifier, ok := errors.AsType[*ebpf.VerifierError](err); ok {
-		return &refusedError{err: err, line: lastLine(verifier)}
+		return &refusedError{err: err, program: programOf(err), line: lastLine(verifier)}
 	}
 	return err
 }
 
 // refusedError is a program that the kernel's verifier refused.
 type refusedError struct {
-	err  error
-	line string
+	err     error
+	program string
+	line    string
 }
 
-func (e *refusedError) Error() string { return "the kernel refused a program: " + e.line }
+func (e *refusedError) Error() string { return "the kernel refused " + e.program + ": " + e.line }
 func (e *refusedError) Unwrap() error { return e.err }
 
 // Format gives the log of the verifier for %+v.
@@ -134,6 +167,16 @@ func (e *refusedError) Format(s fmt.State, verb rune) {
 		return
 	}
 	fmt.Fprint(s, e.Error())
+}
+
+// programOf names the program that an error of the library is about.
+func programOf(err error) string {
+	if _, rest, ok := strings.Cut(err.Error(), "program "); ok {
+		if name, _, ok := strings.Cut(rest, ": "); ok {
+			return "program " + name
+		}
+	}
+	return "a program"
 }
 
 // lastLine finds the verifier's reason, which stands before its statistics.

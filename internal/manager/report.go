@@ -35,6 +35,9 @@ func (m *Manager) report() error {
 		for _, r := range o.rejected {
 			fields = append(fields, zap.NamedError("not_"+r.variant, r.reason))
 		}
+		if len(o.through) > 0 {
+			fields = append(fields, zap.Strings("through", o.through))
+		}
 		if len(o.loses) > 0 {
 			fields = append(fields, zap.Strings("cannot_see", o.loses))
 		}

@@ -43,6 +43,7 @@ type outcome struct {
 	state    state
 	variant  string
 	loses    []string
+	through  []string // the degraded probes that it depends on
 	rejected []rejection
 	forced   bool  // the configuration allowed only this variant
 	err      error // why it does not run, in a sentence

@@ -9,6 +9,9 @@ struct task_struct {
 
 extern struct task_struct *bpf_task_from_pid(__s32 pid) __ksym;
 extern void bpf_task_release(struct task_struct *p) __ksym;
+// Replaced in 7.0 by functions without the suffix, and kept.
+extern void *bpf_obj_new_impl(__u64 local_type_id__k, void *meta__ign) __ksym;
+extern void bpf_obj_drop_impl(void *p__alloc, void *meta__ign) __ksym;
 extern void bpf_no_such_kfunc(int x) __ksym;
 extern void bpf_no_such_weak_kfunc(int x) __ksym __weak;
 // The kernel's takes a pointer to a struct cgroup and returns one.
@@ -59,5 +62,19 @@ SEC("tp_btf/sched_process_exit")
 int not_a_kfunc(__u64 *ctx)
 {
 	tcp_set_keepalive((void *)0, 1);
+	return 0;
+}
+
+struct thing {
+	__u64 x;
+};
+
+SEC("tp_btf/sched_process_exit")
+int legacy(__u64 *ctx)
+{
+	struct thing *p = bpf_obj_new_impl(__builtin_btf_type_id(*(struct thing *)0, 0), 0);
+
+	if (p)
+		bpf_obj_drop_impl(p, 0);
 	return 0;
 }
