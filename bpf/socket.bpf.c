@@ -13,6 +13,7 @@
 #include "include/procs.h"
 #include "include/socket.h"
 #include "include/socket_conn.h"
+#include "include/socket_summary.h"
 
 #include "include/socket_place.h"
 #include "include/socket_layer.h"

@@ -50,7 +50,38 @@ struct seg {
 	__u8 last_len;
 	__u8 dir;
 	__u8 starts; /* begins with a message that the kernel recognized */
-	__u8 pad[5];
+	__u8 decided; /* of a request: enum decision */
+	__u8 pad[4];
+};
+
+/* Whether the trace of a request is kept. */
+enum decision { UNDECIDED, DROP, KEEP };
+
+enum method {
+	METHOD_OTHER,
+	METHOD_GET,
+	METHOD_POST,
+	METHOD_HEAD,
+	METHOD_PUT,
+	METHOD_DELETE,
+	METHOD_OPTIONS,
+	METHOD_PATCH,
+};
+
+/* What travels instead of a record when an exchange of HTTP/1 is complete, simple
+ * and of a trace that is not kept. It is told apart by its size. The bytes of
+ * such exchanges are no part of the positions in segments. */
+struct summary {
+	__u64 conn;
+	__u64 process; /* its start, boot time, ns */
+	__u64 start;   /* boot time of the request's first byte, ns */
+	__u64 end;     /* boot time of the response's last byte, ns */
+	__u32 seq;     /* TCP sequence number of the request */
+	__u32 tgid;
+	__u16 status;
+	__u8 method; /* enum method */
+	__u8 minor;  /* of the version of HTTP/1 */
+	__u8 pad[4];
 };
 
 struct rec {
@@ -114,6 +145,7 @@ const volatile __u32 max_request = 8192;
 const volatile __u32 max_response = 2048;
 const volatile __u64 wakeup_bytes = 256 << 10;
 const volatile __u64 idle_ns = 200000000;
+const volatile __u64 summary_ns = 10000000000;
 const volatile __u8 max_misses = 8;
 
 static __always_inline void count(enum counter which)

@@ -39,8 +39,20 @@ struct conn {
 	__u64 pos[2];	 /* stream position at next */
 	__u64 last_ts[2];
 	__u8 last[2][8];
+	/* Of the last request: what the process did it for, and what is decided. */
+	__u64 parent_conn;
+	__u32 parent_seq;
+	__u8 decided;
+	__u8 method; /* set when the exchange may be told in a summary */
+	__u8 minor;
+	__u8 pad2;
+	__u32 host_now;	 /* a number for its Host field */
+	__u32 host_sent; /* the same for the last one that user space knows */
+	__u64 told;	 /* when that was, ns */
+	__u64 number;	 /* of the connection, the same at both ends */
 	struct seg stored; /* a request whose response has not begun; len 0: none */
 	__u8 request[STORED_MAX];
+	__u64 beyond; /* words are read across the end of the request */
 };
 
 struct {
@@ -105,6 +117,7 @@ static __always_inline __u64 next_id(void)
 struct thread {
 	__u64 conn[OPEN_MAX];
 	__u32 seq[OPEN_MAX];
+	__u8 decided[OPEN_MAX];
 };
 
 struct {
@@ -114,7 +127,7 @@ struct {
 	__type(value, struct thread);
 } socket_threads SEC(".maps");
 
-static __always_inline void thread_add(struct thread *t, __u64 id, __u32 seq)
+static __always_inline void thread_add(struct thread *t, __u64 id, __u32 seq, __u8 decided)
 {
 	int slot = OPEN_MAX - 1;
 
@@ -128,6 +141,7 @@ static __always_inline void thread_add(struct thread *t, __u64 id, __u32 seq)
 			slot = i;
 	t->conn[slot & (OPEN_MAX - 1)] = id;
 	t->seq[slot & (OPEN_MAX - 1)] = seq;
+	t->decided[slot & (OPEN_MAX - 1)] = decided;
 }
 
 static __always_inline void thread_remove(struct thread *t, __u64 id)
@@ -148,23 +162,25 @@ static __always_inline void thread_only(const struct thread *t, struct seg *s)
 		if (t->conn[i]) {
 			s->parent_conn = t->conn[i];
 			s->parent_seq = t->seq[i];
+			s->decided = t->decided[i];
 			open++;
 		}
 	}
 	if (open != 1) {
 		s->parent_conn = 0;
 		s->parent_seq = 0;
+		s->decided = UNDECIDED;
 	}
 }
 
 /* Functions that are not static are verified once, not on each path to them. */
-__noinline int thread_open(__u64 id, __u32 seq)
+__noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 {
 	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
 						BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (t)
-		thread_add(t, id, seq);
+		thread_add(t, id, seq, decided);
 	return 0;
 }
 
@@ -177,17 +193,19 @@ __noinline int thread_done(__u64 id)
 	return 0;
 }
 
-__noinline int thread_parent(struct seg *s)
+__noinline int thread_parent(struct conn *c)
 {
 	struct thread *t;
+	struct seg s = {};
 
-	if (!s)
+	if (!c)
 		return 0;
 	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
-	s->parent_conn = 0;
-	s->parent_seq = 0;
 	if (t)
-		thread_only(t, s);
+		thread_only(t, &s);
+	c->parent_conn = s.parent_conn;
+	c->parent_seq = s.parent_seq;
+	c->decided = s.decided;
 	return 0;
 }
 

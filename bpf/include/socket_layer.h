@@ -290,9 +290,11 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 		c->tgid = tgid;
 		c->start = start;
 		c->pending = 1;
+		c->host_sent = 0;
 		return c;
 	}
-	if (!proc_captured(tgid, &start))
+	/* Receiving is the same for all kinds of sockets. */
+	if (!proc_captured(tgid, &start) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	c = bpf_sk_storage_get(&socket_conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c) {
@@ -322,6 +324,16 @@ __noinline int recognize_once(const struct look *l, __u32 len)
 		return 0;
 	m = recognize(l->bytes, len, &proto);
 	return m | proto << 8;
+}
+
+/* Writes what begin_request noted. */
+static __always_inline void name_request(struct seg *s, const struct conn *c)
+{
+	if (c->role == ROLE_CLIENT) {
+		s->parent_conn = c->parent_conn;
+		s->parent_seq = c->parent_seq;
+	}
+	s->decided = c->decided;
 }
 
 /* Puts a record together from what is due of the connection before the
@@ -387,8 +399,7 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	s->dir = d;
 	s->starts = starts;
 	if (is_request) {
-		if (c->role == ROLE_CLIENT)
-			thread_parent(s);
+		name_request(s, c);
 		lost += starts;
 	}
 	c->pos[d] += len;
@@ -405,6 +416,9 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 		if (lost)
 			count_n(C_LOST_STARTS, lost);
 		c->lost += lost;
+	} else if (off) {
+		c->host_sent = c->host_now;
+		c->told = now;
 	}
 }
 
@@ -444,8 +458,7 @@ static __always_inline void keep_request(struct conn *c, int d, __u32 seq, __u32
 	s->tid = (__u32)bpf_get_current_pid_tgid();
 	s->dir = d;
 	s->starts = 1;
-	if (c->role == ROLE_CLIENT)
-		thread_parent(s);
+	name_request(s, c);
 	c->pos[d] += len;
 	c->next[d] = seq + len;
 }
@@ -462,6 +475,26 @@ static __always_inline __u32 copy_response(struct conn *c, int d, struct scratch
 		return 0;
 	__builtin_memset(sc->data + off, 0, LOOK);
 	return copy_bytes(d, sc, AT_DATA + off, (len < most ? len : most) | (most == max_response ? HEAD_ONLY : 0), src);
+}
+
+/* Tells in a summary what is known of an exchange whose response is complete. */
+static __always_inline bool summarize(struct conn *c, int d, struct scratch *sc, const __u8 *head,
+				      __u32 n, __u32 len, const struct source *src, __u64 now)
+{
+	int status = scan_response((const struct head_bytes *)head, n, len, c->method);
+	__u64 last = 0;
+
+	if (!status)
+		return false;
+	if (status & UP_TO_LAST_CHUNK) {
+		if (copy_last(d, (__u8 *)&last, sc, len, src) != 8 ||
+		    last >> 16 != WORD('\n', '0', '\r', '\n', '\r', '\n', 0, 0))
+			return false;
+	}
+	send_summary(c, status, now);
+	c->pos[!d] -= c->stored.len;
+	c->stored.len = 0;
+	return true;
 }
 
 static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
@@ -556,23 +589,27 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		return;
 	}
 	c->budget[d] -= n;
-	if (c->role == ROLE_SERVER && starts && one_at_a_time) {
-		if (is_request)
-			thread_open(c->id, seq);
-		else if (!is_interim(look, c->proto))
-			thread_done(c->id);
-	}
 	if (is_request) {
-		if (starts && one_at_a_time && n == len && seq == c->next[d]) {
-			if (!ready)
-				ready = copy_request(c, d, sc, len, src);
-			if (ready) {
-				keep_request(c, d, seq, len, now);
-				passed(c, d, now);
-				return;
-			}
+		if (!starts || !one_at_a_time || n != len || seq != c->next[d])
+			ready = 0;
+		else if (!ready)
+			ready = copy_request(c, d, sc, len, src);
+		if (starts)
+			begin_request(c, seq, ready, one_at_a_time);
+		if (ready) {
+			keep_request(c, d, seq, len, now);
+			passed(c, d, now);
+			return;
 		}
-		ready = 0; /* it is not in the record */
+	} else if (starts && one_at_a_time) {
+		if (c->role == ROLE_SERVER && !is_interim(look, c->proto))
+			thread_done(c->id);
+		if (ready && accepted && may_summarize(c, now) && seq == c->next[d] &&
+		    other_seq == c->next[!d] && summarize(c, d, sc, look, ready, len, src, now)) {
+			c->next[d] = seq + len;
+			passed(c, d, now);
+			return;
+		}
 	}
 	/* A send that may not fit is reported as far as it was copied; the rest
 	 * shows in the socket's own counter when it was taken. */
@@ -726,7 +763,7 @@ int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
 	struct seqs q;
 	__u32 seq, first;
 
-	if (!sk || len <= 0 || sk->sk_protocol != IPPROTO_TCP)
+	if (!sk || len <= 0)
 		return 0;
 	c = conn_of(sk);
 	if (!c)

@@ -303,12 +303,12 @@ static __always_inline void tid_open(__u64 id, __u32 seq, bool in_storage)
 	struct thread *t;
 
 	if (in_storage) {
-		thread_open(id, seq);
+		thread_open(id, seq, UNDECIDED);
 		return;
 	}
 	t = thread_state(false);
 	if (t) {
-		thread_add(t, id, seq);
+		thread_add(t, id, seq, UNDECIDED);
 	} else {
 		struct thread fresh = {};
 

@@ -123,10 +123,46 @@ type Protocol interface {
 	Lost(p *probe.ProcessInfo, n uint64)
 }
 
+// Summary is an exchange of HTTP/1 whose bytes were not copied, since it is
+// simple and Dropped: a request and its response without an error in their form.
+// Its Host field is that of the connection's last segments.
+type Summary struct {
+	// Start and End are boot time of the first byte of the request and the last one
+	// of the response, ns.
+	Start, End uint64
+	Status     uint16
+	Method     Method
+	Minor      uint8 // of the version
+}
+
+// Method is one of HTTP's: enum method of bpf/include/socket.h.
+type Method uint8
+
+// The methods that summaries are made of.
+const (
+	Get Method = 1 + iota
+	Post
+	Head
+	Put
+	Delete
+	Options
+	Patch
+)
+
+// Summarizer is a Handler that takes summaries, in the order of the segments.
+type Summarizer interface {
+	Summary(s *Summary)
+}
+
 // Source is what the socket Daemon offers to Instruments.
 type Source interface {
 	// Register adds a protocol. Until then connections that speak it cost next to nothing.
 	Register(p Protocol) error
+	// Sample lets the kernel decide on the traces that begin with a request of
+	// HTTP/1: of 2^32 it drops reject at random, and sends Summaries of these. What a
+	// thread causes, and both ends of a connection, share one decision. The handlers
+	// of ProtoHTTP1 must be Summarizers.
+	Sample(reject uint64) error
 	// Correlator finds the parents of exchanges among those of all protocols. The
 	// Daemon ticks it, and flushes it when all connections have been closed.
 	Correlator() *correlate.Correlator

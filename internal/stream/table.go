@@ -109,6 +109,16 @@ func (t *Table) Segment(h Handle, s *Segment, pos uint64, now uint64) {
 	e.handler.Segment(s)
 }
 
+// Summary hands a summary on, and tells whether somebody took it.
+func (t *Table) Summary(h Handle, s *Summary, now uint64) bool {
+	h.e.last = now
+	to, ok := h.e.handler.(Summarizer)
+	if ok {
+		to.Summary(s)
+	}
+	return ok
+}
+
 // EOF tells the handler that a direction has ended.
 func (t *Table) EOF(h Handle, d Direction, ts uint64) {
 	if h.e.handler != nil {

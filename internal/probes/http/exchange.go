@@ -29,6 +29,11 @@ func (h *handler) exchange(ex *http1.Exchange) {
 		return
 	}
 	p.at.series, p.at.remote = s, parseContext(ex)
+	if tracing.Dropped(ex.RequestTag.Decided, &p.at.remote) {
+		p.counts.SampledOut++
+		p.at.ex = nil
+		return
+	}
 	x := correlate.Exchange{
 		Seq: ex.RequestTag.Seq, Start: f.start, End: f.end,
 		RequestTID: ex.RequestTag.TID, ResponseTID: ex.ResponseTag.TID,
@@ -64,7 +69,7 @@ var _ tracing.Subject = (*subject)(nil)
 // Finish makes the span of the exchange, unless it is sampled out.
 func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	p, c, f := s.p, s.peer, &s.facts
-	id := p.tracer.Place(c.Role, parent, &s.remote)
+	id := p.tracer.Place(c.Role, parent, &s.remote, s.ex.RequestTag.Decided)
 	if !id.Sampled {
 		p.counts.SampledOut++
 		return id.Context

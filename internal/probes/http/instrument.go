@@ -124,7 +124,13 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 		return errors.New("http needs the probe socket, which is not loaded")
 	}
 	p.tracer.Correlator = s.Correlator()
-	return s.Register(p)
+	if err := s.Register(p); err != nil {
+		return err
+	}
+	if reject := p.reject(); reject > 0 && p.summarizes() {
+		return s.Sample(reject)
+	}
+	return nil
 }
 
 // Attach has nothing to do: the Daemon attaches.

@@ -54,7 +54,7 @@ func (f failure) errorType(status uint16) string {
 // from 500 on, for clients from 400 on; else an exchange that the connection's
 // end cut failed. Where observation ended first, nothing is known.
 func failureOf(role stream.Role, ex *http1.Exchange) failure {
-	if ex.StatusKnown && (ex.Status >= 500 || role == stream.Client && ex.Status >= 400) {
+	if ex.StatusKnown && failureOfStatus(role, ex.Status) == byStatus {
 		return byStatus
 	}
 	if ex.Outcome == http1.NoResponse || ex.Outcome == http1.ResponseCut {
@@ -64,6 +64,13 @@ func failureOf(role stream.Role, ex *http1.Exchange) failure {
 		case http1.CloseNormal:
 			return connectionClosed
 		}
+	}
+	return success
+}
+
+func failureOfStatus(role stream.Role, status uint16) failure {
+	if status >= 500 || role == stream.Client && status >= 400 {
+		return byStatus
 	}
 	return success
 }
@@ -124,6 +131,7 @@ func (p *instrument) serverAddress(c *peer, ex *http1.Exchange, t *target) (stri
 			c.authority, c.host, c.port = p.strings.Str(authority), p.strings.Str(host), port
 			return c.host, port
 		}
+		c.authority, c.host, c.port = "", "", 0
 	}
 	if ex.RequestHeadCut && ex.Host == nil {
 		return "", 0

@@ -70,6 +70,10 @@ func (r *recorder) record(c *Conn, op *Operation) {
 		r.counts.Delivered++
 		return
 	}
+	if tracing.Dropped(op.Message.Decided, &op.Remote) {
+		r.counts.SampledOut++
+		return
+	}
 	r.at = subject{r: r, conn: c, op: op, series: s}
 	x := correlate.Exchange{
 		Seq: op.Message.Seq, Start: op.Start, End: op.End,
@@ -108,7 +112,7 @@ func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	if s.conn.Role == stream.Server || op.pushed() {
 		role = stream.Server
 	}
-	id := r.tracer.Place(role, parent, &op.Remote)
+	id := r.tracer.Place(role, parent, &op.Remote, op.Message.Decided)
 	if !id.Sampled {
 		r.counts.SampledOut++
 		return id.Context

@@ -25,7 +25,10 @@ const (
 	afInet6 = 10
 )
 
-const recSize = int(unsafe.Sizeof(objectRec{}))
+const (
+	recSize     = int(unsafe.Sizeof(objectRec{}))
+	summarySize = int(unsafe.Sizeof(objectSummary{}))
+)
 
 // view casts a record onto its struct and returns the captured bytes behind
 // it, or false when the record is too short for what it says it holds.
@@ -74,7 +77,10 @@ func fill(to *stream.Segment, s *objectSeg, data []byte) (rest []byte) {
 			LastLen: s.LastLen,
 			Start:   s.Start,
 			End:     s.End,
-			Tag:     segment.Tag{TID: s.Tid, Seq: s.Seq, Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq}},
+			Tag: segment.Tag{
+				TID: s.Tid, Seq: s.Seq, Decided: segment.Decision(s.Decided),
+				Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq},
+			},
 		},
 	}
 	return data[s.Cap:]

@@ -14,37 +14,48 @@ import (
 )
 
 type objectConn struct {
-	_         structs.HostLayout
-	Id        uint64
-	Start     uint64
-	Tgid      uint32
-	Netns     uint32
-	State     uint8
-	Role      uint8
-	Proto     uint8
-	Misses    uint8
-	LastDir   uint8
-	Known     [2]uint8
-	LastLen   [2]uint8
-	FinSent   uint8
-	Family    uint16
-	Lport     uint16
-	Rport     uint16
-	Lost      uint16
-	Pending   uint8
-	Secret    uint8
-	Laddr     [16]uint8
-	Raddr     [16]uint8
-	Version   uint32
-	Next      [2]uint32
-	Swept     uint32
-	TurnBytes uint32
-	Budget    [2]uint32
-	Pos       [2]uint64
-	LastTs    [2]uint64
-	Last      [2][8]uint8
-	Stored    objectSeg
-	Request   [512]uint8
+	_          structs.HostLayout
+	Id         uint64
+	Start      uint64
+	Tgid       uint32
+	Netns      uint32
+	State      uint8
+	Role       uint8
+	Proto      uint8
+	Misses     uint8
+	LastDir    uint8
+	Known      [2]uint8
+	LastLen    [2]uint8
+	FinSent    uint8
+	Family     uint16
+	Lport      uint16
+	Rport      uint16
+	Lost       uint16
+	Pending    uint8
+	Secret     uint8
+	Laddr      [16]uint8
+	Raddr      [16]uint8
+	Version    uint32
+	Next       [2]uint32
+	Swept      uint32
+	TurnBytes  uint32
+	Budget     [2]uint32
+	Pos        [2]uint64
+	LastTs     [2]uint64
+	Last       [2][8]uint8
+	ParentConn uint64
+	ParentSeq  uint32
+	Decided    uint8
+	Method     uint8
+	Minor      uint8
+	Pad2       uint8
+	HostNow    uint32
+	HostSent   uint32
+	Told       uint64
+	Number     uint64
+	Stored     objectSeg
+	Request    [512]uint8
+	Beyond     uint64
 }
 
 type objectCopy struct {
@@ -149,13 +160,30 @@ type objectSeg struct {
 	LastLen    uint8
 	Dir        uint8
 	Starts     uint8
-	Pad        [5]uint8
+	Decided    uint8
+	Pad        [4]uint8
+}
+
+type objectSummary struct {
+	_       structs.HostLayout
+	Conn    uint64
+	Process uint64
+	Start   uint64
+	End     uint64
+	Seq     uint32
+	Tgid    uint32
+	Status  uint16
+	Method  uint8
+	Minor   uint8
+	Pad     [4]uint8
 }
 
 type objectThread struct {
-	_    structs.HostLayout
-	Conn [4]uint64
-	Seq  [4]uint32
+	_       structs.HostLayout
+	Conn    [4]uint64
+	Seq     [4]uint32
+	Decided [4]uint8
+	_       [4]byte
 }
 
 // Names of all BPF objects in the ELF.
@@ -167,6 +195,7 @@ const (
 	objectMapSocketConns          = "socket_conns"
 	objectMapSocketCopies         = "socket_copies"
 	objectMapSocketCounters       = "socket_counters"
+	objectMapSocketDecisions      = "socket_decisions"
 	objectMapSocketEvents         = "socket_events"
 	objectMapSocketFdScratch      = "socket_fd_scratch"
 	objectMapSocketFds            = "socket_fds"
@@ -201,6 +230,12 @@ const (
 	objectVarMaxMisses            = "max_misses"
 	objectVarMaxRequest           = "max_request"
 	objectVarMaxResponse          = "max_response"
+	objectVarSampling             = "sampling"
+	objectVarSamplingPassedOn     = "sampling_passed_on"
+	objectVarSamplingReject       = "sampling_reject"
+	objectVarSamplingSeed         = "sampling_seed"
+	objectVarSummaryNs            = "summary_ns"
+	objectVarSummaryType          = "summary_type"
 	objectVarWakeupBytes          = "wakeup_bytes"
 	objectVarWantedProtocols      = "wanted_protocols"
 )
@@ -278,6 +313,7 @@ type objectMapSpecs struct {
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.MapSpec `ebpf:"socket_copies"`
 	SocketCounters  *ebpf.MapSpec `ebpf:"socket_counters"`
+	SocketDecisions *ebpf.MapSpec `ebpf:"socket_decisions"`
 	SocketEvents    *ebpf.MapSpec `ebpf:"socket_events"`
 	SocketFdScratch *ebpf.MapSpec `ebpf:"socket_fd_scratch"`
 	SocketFds       *ebpf.MapSpec `ebpf:"socket_fds"`
@@ -294,12 +330,18 @@ type objectMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
-	IdleNs          *ebpf.VariableSpec `ebpf:"idle_ns"`
-	MaxMisses       *ebpf.VariableSpec `ebpf:"max_misses"`
-	MaxRequest      *ebpf.VariableSpec `ebpf:"max_request"`
-	MaxResponse     *ebpf.VariableSpec `ebpf:"max_response"`
-	WakeupBytes     *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
-	WantedProtocols *ebpf.VariableSpec `ebpf:"wanted_protocols"`
+	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
+	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
+	MaxRequest       *ebpf.VariableSpec `ebpf:"max_request"`
+	MaxResponse      *ebpf.VariableSpec `ebpf:"max_response"`
+	Sampling         *ebpf.VariableSpec `ebpf:"sampling"`
+	SamplingPassedOn *ebpf.VariableSpec `ebpf:"sampling_passed_on"`
+	SamplingReject   *ebpf.VariableSpec `ebpf:"sampling_reject"`
+	SamplingSeed     *ebpf.VariableSpec `ebpf:"sampling_seed"`
+	SummaryNs        *ebpf.VariableSpec `ebpf:"summary_ns"`
+	SummaryType      *ebpf.VariableSpec `ebpf:"summary_type"`
+	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	WantedProtocols  *ebpf.VariableSpec `ebpf:"wanted_protocols"`
 }
 
 // objectObjects contains all objects after they have been loaded into the kernel.
@@ -327,6 +369,7 @@ type objectMaps struct {
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.Map `ebpf:"socket_copies"`
 	SocketCounters  *ebpf.Map `ebpf:"socket_counters"`
+	SocketDecisions *ebpf.Map `ebpf:"socket_decisions"`
 	SocketEvents    *ebpf.Map `ebpf:"socket_events"`
 	SocketFdScratch *ebpf.Map `ebpf:"socket_fd_scratch"`
 	SocketFds       *ebpf.Map `ebpf:"socket_fds"`
@@ -346,6 +389,7 @@ func (m *objectMaps) Close() error {
 		m.SocketConns,
 		m.SocketCopies,
 		m.SocketCounters,
+		m.SocketDecisions,
 		m.SocketEvents,
 		m.SocketFdScratch,
 		m.SocketFds,
@@ -363,12 +407,18 @@ func (m *objectMaps) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
-	IdleNs          *ebpf.Variable `ebpf:"idle_ns"`
-	MaxMisses       *ebpf.Variable `ebpf:"max_misses"`
-	MaxRequest      *ebpf.Variable `ebpf:"max_request"`
-	MaxResponse     *ebpf.Variable `ebpf:"max_response"`
-	WakeupBytes     *ebpf.Variable `ebpf:"wakeup_bytes"`
-	WantedProtocols *ebpf.Variable `ebpf:"wanted_protocols"`
+	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
+	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`
+	MaxRequest       *ebpf.Variable `ebpf:"max_request"`
+	MaxResponse      *ebpf.Variable `ebpf:"max_response"`
+	Sampling         *ebpf.Variable `ebpf:"sampling"`
+	SamplingPassedOn *ebpf.Variable `ebpf:"sampling_passed_on"`
+	SamplingReject   *ebpf.Variable `ebpf:"sampling_reject"`
+	SamplingSeed     *ebpf.Variable `ebpf:"sampling_seed"`
+	SummaryNs        *ebpf.Variable `ebpf:"summary_ns"`
+	SummaryType      *ebpf.Variable `ebpf:"summary_type"`
+	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
+	WantedProtocols  *ebpf.Variable `ebpf:"wanted_protocols"`
 }
 
 // objectPrograms contains all programs after they have been loaded into the kernel.

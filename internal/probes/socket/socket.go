@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -58,11 +60,13 @@ type daemon struct {
 	counters *ebpf.Map
 	sweeps   atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
+	sum       stream.Summary // reused
 	seg       stream.Segment // reused: the table and the handlers do not keep it
 	conn      stream.Conn
 	delivered uint64
 	filtered  uint64
 	malformed uint64
+	unknown   uint64 // summaries of connections that are not in the table
 	lost      uint64 // requests, as told to the protocols so far
 	lastSweep uint64
 	lastCount uint64
@@ -91,6 +95,22 @@ func (d *daemon) Register(p stream.Protocol) error {
 	return nil
 }
 
+// Sample implements stream.Source.
+func (d *daemon) Sample(reject uint64) error {
+	if d.coll == nil {
+		return nil // without a kernel, in tests
+	}
+	for _, v := range []struct {
+		name  string
+		value any
+	}{{"sampling_reject", reject}, {"sampling", uint8(1)}} {
+		if err := d.coll.Variables[v.name].Set(v.value); err != nil {
+			return fmt.Errorf("the kernel cannot be told what to sample: %w", err)
+		}
+	}
+	return nil
+}
+
 // Correlator implements stream.Source.
 func (d *daemon) Correlator() *correlate.Correlator { return d.correlator }
 
@@ -98,9 +118,10 @@ func (d *daemon) Correlator() *correlate.Correlator { return d.correlator }
 func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
 	l.Spec.Maps["socket_events"].MaxEntries = d.cfg.RingSize
 	for name, v := range map[string]any{
-		"max_request":  d.cfg.MaxRequestCapture,
-		"max_response": d.cfg.MaxResponseCapture,
-		"wakeup_bytes": uint64(min(256<<10, d.cfg.RingSize/4)),
+		"max_request":   d.cfg.MaxRequestCapture,
+		"max_response":  d.cfg.MaxResponseCapture,
+		"wakeup_bytes":  uint64(min(256<<10, d.cfg.RingSize/4)),
+		"sampling_seed": rand.Uint64(),
 	} {
 		if err := l.Spec.Variables[name].Set(v); err != nil {
 			return fmt.Errorf("constant %s: %w", name, err)
@@ -133,6 +154,10 @@ func (d *daemon) Rings() []probe.Ring {
 
 // record takes one record of the kernel.
 func (d *daemon) record(raw []byte) {
+	if len(raw) == summarySize {
+		d.summary((*objectSummary)(unsafe.Pointer(unsafe.SliceData(raw))))
+		return
+	}
 	r, data, ok := view(raw)
 	if !ok {
 		d.malformed++
@@ -182,6 +207,26 @@ func (d *daemon) record(raw []byte) {
 		}
 		d.table.Close(h, reason, r.Time)
 	}
+}
+
+// summary takes an exchange without its bytes.
+func (d *daemon) summary(r *objectSummary) {
+	h, known := d.table.Find(r.Conn)
+	if !known || h.Conn().Process.PID != r.Tgid {
+		if d.set.Processes.Lookup(r.Tgid, r.Process) == nil {
+			d.filtered++
+		} else {
+			// The record that told of the connection was lost, or the table was full.
+			d.unknown++
+		}
+		return
+	}
+	d.sum = stream.Summary{Start: r.Start, End: r.End, Status: r.Status, Method: stream.Method(r.Method), Minor: r.Minor}
+	if r.Minor > 9 || r.Method == 0 || r.End < r.Start || !d.table.Summary(h, &d.sum, r.End) {
+		d.malformed++
+		return
+	}
+	d.delivered++
 }
 
 // The pace of what Tick does, in ns.

@@ -32,7 +32,19 @@ type Tag struct {
 	// Parent names the request that this thread was serving, and no other, when it
 	// sent the segment. Zero when not known.
 	Parent Ref
+	// Decided is what the capture decided on the trace of the request that begins here.
+	Decided Decision
 }
+
+// Decision says whether a trace is kept.
+type Decision uint8
+
+// The decisions. What is undecided is decided when the exchange has ended.
+const (
+	Undecided Decision = iota
+	Drop
+	Keep
+)
 
 // Segment is a run of stream bytes of one direction, of which a prefix was captured.
 type Segment struct {

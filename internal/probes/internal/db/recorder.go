@@ -69,6 +69,10 @@ func (r *Recorder) Record(c *Conn, ex *Exchange) {
 		r.counts.Delivered++
 		return
 	}
+	if tracing.Dropped(ex.Request.Decided, &ex.Remote) {
+		r.counts.SampledOut++
+		return
+	}
 	r.at = subject{r: r, conn: c, ex: ex, series: s}
 	x := correlate.Exchange{
 		Seq: ex.Request.Seq, Start: ex.Start, End: ex.End,
@@ -103,7 +107,7 @@ var _ tracing.Subject = (*subject)(nil)
 // Finish makes the span, unless it is sampled out.
 func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	r, ex := s.r, s.ex
-	id := r.tracer.Place(s.conn.Role, parent, &ex.Remote)
+	id := r.tracer.Place(s.conn.Role, parent, &ex.Remote, ex.Request.Decided)
 	if !id.Sampled {
 		r.counts.SampledOut++
 		return id.Context

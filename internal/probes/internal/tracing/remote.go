@@ -3,14 +3,16 @@
 
 package tracing
 
-// Decision is what a message's trace context says of sampling.
-type Decision uint8
+import "github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
+
+// Decision is what is known of the sampling of a trace.
+type Decision = segment.Decision
 
 // The decisions.
 const (
-	Undecided Decision = iota
-	Drop
-	Keep
+	Undecided = segment.Undecided
+	Drop      = segment.Drop
+	Keep      = segment.Keep
 )
 
 // Remote is the trace context that a message carries.

@@ -79,6 +79,27 @@ func pad14(t uint64) string {
 	return strings.Repeat("0", 14-len(h)) + h
 }
 
+// reject is the part of 2^32 that is not kept, 2^32 being all.
+func (s *sampler) reject() uint64 {
+	if s.never {
+		return 1 << 32
+	}
+	return s.threshold >> 24
+}
+
+// keep changes the ID of a trace that was kept before it had one, as far as
+// needed, to one that root keeps.
+func (s *sampler) keep(trace *[16]byte) {
+	if s.never {
+		return
+	}
+	low := binary.BigEndian.Uint64(trace[8:])
+	if r := low & (maxThreshold - 1); r < s.threshold {
+		r = s.threshold + r%(maxThreshold-s.threshold)
+		binary.BigEndian.PutUint64(trace[8:], low&^(maxThreshold-1)|r)
+	}
+}
+
 // root decides on a trace that has no sampled flag yet. state is the tracestate
 // that came with it; the result is the one to hand on.
 func (s *sampler) root(trace *[16]byte, state string) (bool, string) {

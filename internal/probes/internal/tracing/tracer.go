@@ -47,9 +47,14 @@ type Tracer struct {
 // New makes a Tracer. Its Correlator is set at Load.
 func New(c SamplingConfig) *Tracer { return &Tracer{sampler: newSampler(c), ids: NewIDs()} }
 
+// Dropped tells that the kernel dropped the trace of an exchange. What the
+// exchange itself says stands above that, which the kernel did not read.
+func Dropped(decided Decision, r *Remote) bool { return decided == Drop && !r.Says() }
+
 // Place gives an exchange of a client or server its IDs and decides on sampling.
-// parent is the local parent or nil; r is what the exchange itself says.
-func (t *Tracer) Place(role stream.Role, parent *correlate.Context, r *Remote) (id Identity) {
+// parent is the local parent or nil; r is what the exchange itself says, decided
+// what the kernel did.
+func (t *Tracer) Place(role stream.Role, parent *correlate.Context, r *Remote, decided Decision) (id Identity) {
 	id.SpanID = t.ids.Span()
 	switch {
 	case parent != nil && (!r.Valid || r.TraceID == parent.TraceID):
@@ -66,6 +71,9 @@ func (t *Tracer) Place(role stream.Role, parent *correlate.Context, r *Remote) (
 		t.decide(&id, r.Decided)
 	default:
 		id.TraceID = t.ids.Trace()
+		if decided == Keep {
+			t.sampler.keep(&id.TraceID)
+		}
 		id.Flags = FlagRandom
 		t.decide(&id, r.Decided)
 	}
@@ -82,6 +90,9 @@ func (t *Tracer) decide(id *Identity, d Decision) {
 	}
 	id.Sampled, id.State = t.sampler.root(&id.TraceID, id.State)
 }
+
+// Reject is what part of 2^32 a root's trace is not kept.
+func (t *Tracer) Reject() uint64 { return t.sampler.reject() }
 
 // Subject is an exchange that ended. It is used during the call that it is
 // given to only.

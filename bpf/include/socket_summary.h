@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* Sampling in the kernel. Whether the trace that a request begins or belongs to
+ * is kept is decided when the request comes. A simple HTTP/1 exchange of a trace
+ * that is not kept travels as a summary: what the metrics need, and no bytes. */
+#ifndef __EBPFRECEIVER_SOCKET_SUMMARY_H
+#define __EBPFRECEIVER_SOCKET_SUMMARY_H
+
+#include "socket_conn.h"
+
+/* Set by user space when the programs are loaded: whether to decide, what part
+ * of 2^32 not to keep, and a number that only this receiver knows. */
+__u8 sampling = 0;
+__u64 sampling_reject = 0;
+const volatile __u64 sampling_seed = 0;
+
+/* Some client has decided other than its request alone would tell. */
+__u8 sampling_passed_on = 0;
+
+/* What clients decided for the servers at the other end of their connections,
+ * by request. What falls out was decided long ago. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u8);
+} socket_decisions SEC(".maps");
+
+static __always_inline __u64 mix(__u64 x)
+{
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93;
+	return x ^ x >> 32;
+}
+
+/* An address as a number: the same for IPv4 and IPv4 in IPv6. */
+static __always_inline __u64 fold(const struct conn *c, const __u8 *address, __u16 port)
+{
+	const __u32 *a = (const __u32 *)address;
+	__u64 v;
+
+	if (c->family == AF_INET)
+		v = a[0];
+	else if (!a[0] && !a[1] && a[2] == bpf_htonl(0xffff))
+		v = a[3];
+	else
+		v = mix(((__u64)a[0] << 32 | a[1]) ^ mix((__u64)a[2] << 32 | a[3]));
+	return v * 65599 + port;
+}
+
+/* A number for a request that is the same at both ends of its connection. */
+static __always_inline __u64 request_number(struct conn *c, __u32 seq)
+{
+	__u64 local, remote;
+
+	if (!c->number) {
+		local = fold(c, c->laddr, c->lport);
+		remote = fold(c, c->raddr, c->rport);
+		if (c->role == ROLE_SERVER)
+			c->number = mix(mix(remote) + local + sampling_seed) | 1;
+		else
+			c->number = mix(mix(local) + remote + sampling_seed) | 1;
+	}
+	return mix(c->number + seq);
+}
+
+/* What scan() finds in the head of a message. */
+struct head {
+	const __u8 *b; /* STORED_MAX bytes, and as many as a word has behind them */
+	__u32 len;
+	__u32 at;      /* where the head ends; 0: not found */
+	__u32 line;    /* where the line under way begins */
+	__u32 length_at, host_at, host_end;
+	__u8 first;    /* the line under way is the first */
+	__u8 in_host;
+	__u8 chunked;
+	__u8 odd;      /* something that is left to user space */
+	__u8 traced;   /* a trace context, or what may be one */
+};
+
+#define STRIDE 32 /* bytes that are scanned at a time */
+#define ONES 0x0101010101010101ULL
+#define LOWS 0x7f7f7f7f7f7f7f7fULL
+#define WORD(a, b, c, d, e, f, g, h) ((__u64)FOUR(a, b, c, d) | (__u64)FOUR(e, f, g, h) << 32)
+#define LOWER 0x2020202020202020ULL
+
+static __always_inline __u64 word_at(const __u8 *b, __u32 at)
+{
+	barrier_var(at);
+	if (at >= STORED_MAX)
+		return 0;
+	return *(const __u64 *)(b + at);
+}
+
+/* Looks at the beginning of a header line. Names of which only the first
+ * letters are compared are rare, or are taken for odd too. */
+static __always_inline void look_at_line(struct head *h, __u32 at)
+{
+	__u64 w = word_at(h->b, at), low = w | LOWER;
+
+	switch (w & 0xff) {
+	case '\r':
+		h->at = at + 2;
+		return;
+	case '\n':
+	case ' ':
+	case '\t':
+		h->odd = 1;
+		return;
+	}
+	switch (low & 0xff) {
+	case 't':
+		if (low == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r'))
+			h->chunked = 1;
+		else if ((__u32)low == FOUR('t', 'r', 'a', 'c'))
+			h->traced = 1; /* traceparent, tracestate */
+		else if ((__u32)low == FOUR('t', 'r', 'a', 'i'))
+			h->odd = 1; /* trailer */
+		return;
+	case 'b': /* b3 */
+		if ((low & 0xffffff) == (FOUR('b', '3', ':', 0) & 0xffffff))
+			h->traced = 1;
+		return;
+	case 'x': /* x-b3-traceid and its like */
+		if ((__u32)low == FOUR('x', '-', 'b', '3'))
+			h->traced = 1;
+		return;
+	case 'c': /* content-length */
+		if (low == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
+		    (word_at(h->b, at + 8) | LOWER) == WORD('l', 'e', 'n', 'g', 't', 'h', ':', ' ')) {
+			if (h->length_at)
+				h->odd = 1;
+			h->length_at = at + 16;
+		} else if (low == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
+			   (__u32)(word_at(h->b, at + 8) | LOWER) == FOUR('l', 'e', 'n', 'g')) {
+			h->odd = 1; /* without the usual space */
+		}
+		return;
+	case 'e':
+		if ((low & 0xffffffffffffff) == (WORD('e', 'x', 'p', 'e', 'c', 't', ':', 0) & 0xffffffffffffff))
+			h->odd = 1;
+		return;
+	case 'u':
+		if (low == WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':'))
+			h->odd = 1;
+		return;
+	case 'h':
+		if ((low & 0xffffffffff) == (WORD('h', 'o', 's', 't', ':', 0, 0, 0) & 0xffffffffff)) {
+			if (h->host_at)
+				h->odd = 1;
+			h->host_at = at + 5;
+			h->in_host = 1;
+		}
+	}
+}
+
+/* Takes the end of a line, at at. */
+static __always_inline void end_line(struct head *h, __u32 at)
+{
+	if (h->in_host) {
+		h->host_end = at;
+		h->in_host = 0;
+	}
+	if (h->first)
+		h->line = at;
+	h->first = 0;
+	look_at_line(h, at + 1);
+}
+
+/* Takes the ends of lines among the eight bytes from at, a bit for each, until
+ * the head ends. */
+static __noinline int take_lines(struct head *h, __u32 at, __u64 found)
+{
+	__u32 end;
+
+	for (int i = 0; i < 2; i++) {
+		/* The lowest bit's byte. */
+		end = at + (((found & -found) >> 7) * 0x0001020304050607ULL >> 56);
+		if (end >= h->len)
+			return 1;
+		end_line(h, end);
+		found &= found - 1;
+		if (h->at)
+			return 1;
+		if (!found)
+			return 0;
+	}
+	h->odd = 1; /* no name and value is as short as that */
+	return 1;
+}
+
+/* Looks for ends of lines in the next bytes. */
+static long scan_words(__u64 i, struct head *h)
+{
+	__u32 at = i * STRIDE;
+	__u64 x, found;
+
+	if (at >= h->len)
+		return 1;
+#pragma unroll
+	for (int k = 0; k < STRIDE; k += 8) {
+		x = word_at(h->b, at + k) ^ '\n' * ONES;
+		found = ~((x & LOWS) + LOWS | x | LOWS);
+		if (found && take_lines(h, at + k, found))
+			return 1;
+	}
+	return 0;
+}
+
+/* Finds the end of a message's head and the fields that matter here. */
+static __always_inline void scan(struct head *h, const __u8 *b, __u32 len)
+{
+	h->b = b;
+	h->len = len;
+	h->first = 1;
+	bpf_loop(STORED_MAX / STRIDE, scan_words, h, 0);
+	if (h->at > len)
+		h->at = 0;
+	if (!h->at)
+		h->odd = 1;
+}
+
+/* The value of Content-Length, without spaces around it; -1 when it is not
+ * plain, or longer than what could be of interest. */
+static __always_inline __s32 length_of(const struct head *h)
+{
+	__u64 w = word_at(h->b, h->length_at);
+	__s32 n = 0;
+
+	for (int k = 0; k < 8; k++) {
+		__u8 digit = w >> 8 * k;
+
+		if (digit == '\r')
+			return k ? n : -1;
+		digit -= '0';
+		if (digit > 9)
+			return -1;
+		n = n * 10 + digit;
+	}
+	return -1;
+}
+
+/* The method by the conventions' names, as user space numbers them, and where
+ * the target begins. 0: another one. */
+static __always_inline __u8 method_of(const __u8 *b, __u32 *target)
+{
+	__u64 w = *(const __u64 *)b;
+
+	*target = 4;
+	switch ((__u32)w) {
+	case FOUR('G', 'E', 'T', ' '):
+		return METHOD_GET;
+	case FOUR('P', 'U', 'T', ' '):
+		return METHOD_PUT;
+	}
+	*target = 5;
+	switch (w & 0xffffffffff) {
+	case WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0):
+		return METHOD_POST;
+	case WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0):
+		return METHOD_HEAD;
+	}
+	*target = 6;
+	if ((w & 0xffffffffffff) == WORD('P', 'A', 'T', 'C', 'H', ' ', 0, 0))
+		return METHOD_PATCH;
+	*target = 7;
+	if ((w & 0xffffffffffffff) == WORD('D', 'E', 'L', 'E', 'T', 'E', ' ', 0))
+		return METHOD_DELETE;
+	*target = 8;
+	if (w == WORD('O', 'P', 'T', 'I', 'O', 'N', 'S', ' '))
+		return METHOD_OPTIONS;
+	return 0;
+}
+
+/* A number for the Host field; 0 when there is none, or a very long one. */
+static __always_inline __u32 host_number(const struct head *h)
+{
+	__u32 at = h->host_at, n = h->host_end - at;
+	__u64 sum = n, w;
+
+	if (!at || h->host_end <= at || n > 64)
+		return 0;
+	for (int k = 0; k < 8; k++) {
+		if (n <= 8 * k)
+			break;
+		w = word_at(h->b, at + 8 * k);
+		if (n < 8 * k + 8)
+			w &= ~0ULL >> (64 - 8 * (n & 7));
+		sum = mix(sum + w);
+	}
+	return sum | 1;
+}
+
+/* What is known of the head of a request. */
+enum known { UNKNOWN_HEAD, UNTRACED, TRACED };
+
+/* Learns from a request, kept with len bytes in c->request, whether its exchange
+ * may be told in a summary: then c->method is set. */
+__noinline int scan_request(struct conn *c, __u32 len)
+{
+	struct head h = {};
+	__s32 body = 0;
+	__u64 version;
+	__u32 target;
+	__u8 method;
+
+	if (!c || len < 16 || len > STORED_MAX)
+		return UNKNOWN_HEAD;
+	scan(&h, c->request, len);
+	if (h.traced)
+		return TRACED;
+	if (!h.at)
+		return UNKNOWN_HEAD;
+	if (h.odd || h.chunked || h.line < 15)
+		return UNTRACED;
+	if (h.length_at)
+		body = length_of(&h);
+	if (body < 0 || h.at + body != len)
+		return UNTRACED;
+	version = word_at(c->request, h.line - 9);
+	if (c->request[(h.line - 1) & (STORED_MAX - 1)] != '\r')
+		return UNTRACED;
+	if (version == WORD('H', 'T', 'T', 'P', '/', '1', '.', '1'))
+		c->minor = 1;
+	else if (version == WORD('H', 'T', 'T', 'P', '/', '1', '.', '0'))
+		c->minor = 0;
+	else
+		return UNTRACED;
+	c->host_now = host_number(&h);
+	method = method_of(c->request, &target);
+	/* Without a host, or with one in the target, user space says what it is. */
+	if (c->host_now && c->request[target & 15] == '/')
+		c->method = method;
+	return UNTRACED;
+}
+
+/* Decides whether the trace of a request is kept. Where a trace context comes
+ * with it, or may come, user space decides: it goes by that. */
+static __always_inline __u8 decide(struct conn *c, __u32 seq, enum known head)
+{
+	__u64 number = request_number(c, seq);
+	__u8 own = (__u32)number >= sampling_reject ? KEEP : DROP, decision = UNDECIDED, *told;
+
+	if (head == UNTRACED)
+		decision = own;
+	if (c->role == ROLE_CLIENT) {
+		if (c->parent_conn && head != TRACED)
+			decision = c->decided;
+		if (decision != own) {
+			bpf_map_update_elem(&socket_decisions, &number, &decision, 0);
+			sampling_passed_on = 1;
+		}
+		return decision;
+	}
+	if (head != TRACED && sampling_passed_on) {
+		told = bpf_map_lookup_elem(&socket_decisions, &number);
+		if (told)
+			decision = *told;
+	}
+	return decision;
+}
+
+/* Notes what matters of a request that begins here: what it is done for, and
+ * what is decided on its trace. len bytes of it, all, are in c->request, or 0. */
+__noinline int begin_request(struct conn *c, __u32 seq, __u32 len, bool one_at_a_time)
+{
+	enum known head = UNKNOWN_HEAD;
+
+	if (!c)
+		return 0;
+	c->decided = UNDECIDED;
+	c->method = 0;
+	c->host_now = 0;
+	if (c->role == ROLE_CLIENT)
+		thread_parent(c);
+	if (sampling) {
+		if (len && c->proto == PROTO_HTTP1)
+			head = scan_request(c, len);
+		c->decided = decide(c, seq, head);
+		if (c->host_now != c->host_sent)
+			c->host_sent = 0;
+	}
+	if (c->role == ROLE_SERVER && one_at_a_time)
+		thread_open(c->id, seq, c->decided);
+	return 0;
+}
+
+struct head_bytes {
+	__u8 bytes[STORED_MAX + 8];
+};
+
+/* In the result of scan_response: complete if the body's last chunk is there. */
+#define UP_TO_LAST_CHUNK (1 << 16)
+
+/* Tells the status of a response that is complete with len bytes, of which n are
+ * at b. 0 when it is not, or that cannot be told. */
+__noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, __u32 method)
+{
+	struct head h = {};
+	__u32 status = 0;
+	__u8 digit;
+	__s32 body;
+	__u64 w;
+
+	if (!b || n < 16)
+		return 0;
+	if (n > STORED_MAX)
+		n = STORED_MAX;
+	w = *(const __u64 *)b->bytes;
+	if (w != WORD('H', 'T', 'T', 'P', '/', '1', '.', '1') &&
+	    w != WORD('H', 'T', 'T', 'P', '/', '1', '.', '0'))
+		return 0;
+	for (int k = 9; k < 12; k++) {
+		digit = b->bytes[k] - '0';
+		if (digit > 9)
+			return 0;
+		status = status * 10 + digit;
+	}
+	if (status < 200 || status > 599)
+		return 0;
+	scan(&h, b->bytes, n);
+	if (h.odd)
+		return 0;
+	if (method == METHOD_HEAD || status == 204 || status == 304)
+		return h.at == len ? status : 0;
+	if (h.chunked)
+		return h.length_at ? 0 : status | UP_TO_LAST_CHUNK;
+	if (!h.length_at)
+		return 0;
+	body = length_of(&h);
+	return body >= 0 && h.at + body == len ? status : 0;
+}
+
+/* Whether the exchange whose response begins here may be told in a summary. It is
+ * not when it would be the first thing that user space hears of the connection,
+ * or for long, or of this Host. */
+static __always_inline bool may_summarize(const struct conn *c, __u64 now)
+{
+	return c->decided == DROP && c->method && c->stored.len && c->host_sent &&
+	       now - c->told < summary_ns;
+}
+
+const struct summary *summary_type __attribute__((unused)); /* for generated code */
+
+/* Sends the summary of an exchange instead of its bytes. */
+static __always_inline void send_summary(struct conn *c, __u16 status, __u64 now)
+{
+	struct summary s = {
+		.conn = c->id,
+		.process = c->start,
+		.start = c->stored.start,
+		.end = now,
+		.seq = c->stored.seq,
+		.tgid = c->tgid,
+		.status = status,
+		.method = c->method,
+		.minor = c->minor,
+	};
+
+	count(C_SEEN);
+	if (bpf_ringbuf_output(&socket_events, &s, sizeof(s), wakeup_flags())) {
+		count(C_LOST_RING);
+		count(C_LOST_STARTS);
+	}
+}
+
+#endif

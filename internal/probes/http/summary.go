@@ -1,0 +1,63 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// summarizes tells that metrics can be made of summaries: that they need no
+// path and no sizes of bodies.
+func (p *instrument) summarizes() bool {
+	return len(p.cfg.Routes) == 0 && !(p.metrics != nil && p.cfg.Metrics.BodySizes)
+}
+
+// reject is the part of 2^32 of the traces that are not kept.
+func (p *instrument) reject() uint64 {
+	if !p.traces {
+		return 1 << 32
+	}
+	return p.tracer.Reject()
+}
+
+var _ stream.Summarizer = (*handler)(nil)
+
+// summarized are the methods of summaries as indices of methods.
+var summarized = [...]uint8{
+	stream.Get: 1, stream.Post: 2, stream.Head: 3, stream.Put: 4, stream.Delete: 5, stream.Options: 6, stream.Patch: 7,
+}
+
+// Summary implements stream.Summarizer.
+func (h *handler) Summary(s *stream.Summary) {
+	p, c := h.p, h.peer
+	if c == nil || int(s.Method) >= len(summarized) {
+		p.counts.Lost[probe.Undecodable]++
+		return
+	}
+	p.counts.Seen++
+	if p.metrics != nil {
+		p.metrics.summarize(c, s)
+	}
+	if p.traces {
+		p.counts.SampledOut++
+	} else {
+		p.counts.Delivered++
+	}
+}
+
+// summarize counts a summary.
+func (a *aggregation) summarize(c *peer, s *stream.Summary) {
+	k := seriesKey{
+		route: noRoute, method: summarized[s.Method], version: s.Minor, status: s.Status,
+		failure: failureOfStatus(c.Role, s.Status),
+	}
+	if c.Role == stream.Client || a.cfg.ServerAddress {
+		k.host, k.port = c.host, c.port
+		if k.host == "" {
+			k.host, k.port = c.ServerAddress, c.ServerPort
+		}
+	}
+	a.table.Record(a.table.Find(&c.cursor, c.Process, c.Role, k, s.Start), durations, durationBounds, float64(s.End-s.Start)/1e9)
+}
