@@ -44,14 +44,22 @@ func checkConservation(t *testing.T, c *collector, n *nginx) (lines uint64, a ac
 	return lines, a
 }
 
-// At full speed all is seen or counted as lost.
+// At full speed all is seen or counted as lost, whether the spans are sampled
+// (then the kernel sends summaries) or not.
 func TestFullSpeedIsConserved(t *testing.T) {
 	live(t)
-	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {}}")
-	c.countOnly = true
-	t.Log(run(t, "wrk", "-t2", "-c32", "-d10s", n.url("/hello")))
-	checkConservation(t, c, n)
+	for name, section := range map[string]string{
+		"every span":        "probes: {http: {}}",
+		"one span of fifty": "probes: {http: {sampling: {ratio: 0.02}}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := startNginx(t, noBackend)
+			c := startCollector(t, n.target()+section)
+			c.countOnly = true
+			t.Log(run(t, "wrk", "-t2", "-c32", "-d10s", n.url("/hello")))
+			checkConservation(t, c, n)
+		})
+	}
 }
 
 // A ring that is far too small loses, and says how much: short requests travel

@@ -113,6 +113,29 @@ func TestMixedRequestsAgreeWithTheAccessLog(t *testing.T) {
 	python := startPython(t, "threads")
 	n := startNginx(t, python.port)
 	c := startCollector(t, n.target()+"probes: {http: {}}")
+	mixedRequests(t, n)
+
+	pids := n.pids(t)
+	entries := n.quit(t)
+	a := c.settle(t)["http"]
+	c.shutdown(t)
+	spans := c.spansOf(ptrace.SpanKindServer, of(pids...))
+	assert.Zero(t, a.totalLost(), "%v", a.lost)
+	assert.Len(t, spans, len(entries))
+	assert.EqualValues(t, len(entries), c.countOf(serverDuration, of(pids...)))
+	want, got := byConnection(entries), spansByConnection(spans)
+	for port, exchanges := range want {
+		compare(t, port, exchanges, got[port])
+		delete(got, port)
+	}
+	assert.Empty(t, got, "connections that nginx did not have")
+	checkServerSpans(t, spans)
+	checkUpstream(t, c.spansOf(ptrace.SpanKindClient, of(pids...)), spans, entries)
+}
+
+// mixedRequests makes requests of all kinds.
+func mixedRequests(t *testing.T, n *nginx) {
+	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", n.port)
 
 	conversation(t, address,
@@ -137,23 +160,6 @@ func TestMixedRequestsAgreeWithTheAccessLog(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "curl %v: %s", args, out)
 	}
-
-	pids := n.pids(t)
-	entries := n.quit(t)
-	a := c.settle(t)["http"]
-	c.shutdown(t)
-	spans := c.spansOf(ptrace.SpanKindServer, of(pids...))
-	assert.Zero(t, a.totalLost(), "%v", a.lost)
-	assert.Len(t, spans, len(entries))
-	assert.EqualValues(t, len(entries), c.countOf(serverDuration, of(pids...)))
-	want, got := byConnection(entries), spansByConnection(spans)
-	for port, exchanges := range want {
-		compare(t, port, exchanges, got[port])
-		delete(got, port)
-	}
-	assert.Empty(t, got, "connections that nginx did not have")
-	checkServerSpans(t, spans)
-	checkUpstream(t, c.spansOf(ptrace.SpanKindClient, of(pids...)), spans, entries)
 }
 
 // compare tells the first difference on a connection.
