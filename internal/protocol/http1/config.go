@@ -36,6 +36,7 @@ type Config struct {
 	stats                  *Stats
 	ex                     Exchange
 	scratch                pending
+	read                   [2]sections
 	fold                   []byte
 }
 

@@ -57,6 +57,7 @@ type Exchange struct {
 	B3ParentSpanID []byte
 	B3Sampled      []byte
 	B3Flags        []byte
+	traced         bool // any of these is set
 
 	RequestContentType, ResponseContentType []byte
 	RequestHeaders, ResponseHeaders         []HeaderValue

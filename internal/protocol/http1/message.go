@@ -169,7 +169,7 @@ func (p *Parser) requestHead(b []byte, cut bool) (int, headResult) {
 	pd.val[valMethod] = pd.put(l.method)
 	pd.val[valTarget] = pd.put(l.target)
 	f := framing{length: -1}
-	n, done := p.cfg.parseFields(b[lf+1:], Request, pd, &f, cut)
+	n, done := p.cfg.readFields(b[lf+1:], Request, pd, &f, cut)
 	if !done && !cut {
 		return 0, headMore
 	}
@@ -211,7 +211,7 @@ func (p *Parser) responseHead(b []byte, cut bool) (int, headResult) {
 		pd.put([]byte{0}) // offset 0 means absent
 	}
 	buf, caps, f := len(pd.buf), len(pd.captured), framing{length: -1}
-	n, done := p.cfg.parseFields(b[lf+1:], Response, pd, &f, cut)
+	n, done := p.cfg.readFields(b[lf+1:], Response, pd, &f, cut)
 	if !done && !cut {
 		pd.buf, pd.captured, pd.val[valResponseContentType] = pd.buf[:buf], pd.captured[:caps], span{}
 		return 0, headMore

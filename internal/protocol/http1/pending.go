@@ -127,41 +127,55 @@ func (pd *pending) capture(c *Config, d Direction, index int, b []byte) {
 	pd.captured = append(pd.captured, captured{pd.put(b), int32(index), d})
 }
 
-// fill copies pd into the exchange; its slices point into pd.
+// fill copies pd into the exchange, all but its Outcome, Reason and End; its slices
+// point into pd. It sets field by field: a literal would be made aside and copied.
 func (pd *pending) fill(e *Exchange) {
-	reqH, respH := e.RequestHeaders[:0], e.ResponseHeaders[:0]
+	e.Method, e.Target, e.TargetTruncated = pd.get(valMethod), pd.get(valTarget), pd.targetCut
+	e.Host, e.UserAgent = pd.get(valHost), pd.get(valUserAgent)
+	pd.fillContext(e)
+	e.RequestContentType, e.ResponseContentType = pd.get(valRequestContentType), pd.get(valResponseContentType)
+	e.RequestHeaders, e.ResponseHeaders = e.RequestHeaders[:0], e.ResponseHeaders[:0]
 	for _, h := range pd.captured {
 		v := HeaderValue{int(h.index), pd.slice(h.span)}
 		if h.dir == Request {
-			reqH = append(reqH, v)
+			e.RequestHeaders = append(e.RequestHeaders, v)
 		} else {
-			respH = append(respH, v)
+			e.ResponseHeaders = append(e.ResponseHeaders, v)
 		}
 	}
-	if pd.val[valTraceparent].off == invalidOff {
-		pd.val[valTraceparent].off = 0
-	}
-	*e = Exchange{
-		Method: pd.get(valMethod), Target: pd.get(valTarget), TargetTruncated: pd.targetCut,
-		Host: pd.get(valHost), UserAgent: pd.get(valUserAgent),
-		Traceparent: pd.get(valTraceparent), Tracestate: pd.get(valTracestate),
-		B3: pd.get(valB3), B3TraceID: pd.get(valB3TraceID), B3SpanID: pd.get(valB3SpanID),
-		B3ParentSpanID: pd.get(valB3ParentSpanID), B3Sampled: pd.get(valB3Sampled), B3Flags: pd.get(valB3Flags),
-		RequestContentType: pd.get(valRequestContentType), ResponseContentType: pd.get(valResponseContentType),
-		RequestHeaders: reqH, ResponseHeaders: respH,
-		RequestMinor: pd.reqMinor, ResponseMinor: pd.respMinor, Status: pd.status, StatusKnown: pd.statusKnown,
-		RequestBodySize: pd.reqSize, ResponseBodySize: pd.respSize,
-		RequestStart: pd.reqStart, RequestEnd: pd.reqEnd, ResponseStart: pd.respStart, ResponseEnd: pd.respEnd,
-		RequestTag: pd.reqTag, ResponseTag: pd.respTag,
-		RequestHeadCut: pd.reqHeadCut, ResponseHeadCut: pd.respCut,
-		KeepAlive: pd.keepAlive(), Upgraded: pd.upgraded,
-	}
+	e.RequestMinor, e.ResponseMinor, e.Status, e.StatusKnown = pd.reqMinor, pd.respMinor, pd.status, pd.statusKnown
+	e.RequestStart, e.RequestEnd = pd.reqStart, pd.reqEnd
+	e.ResponseStart, e.ResponseEnd = pd.respStart, pd.respEnd
+	e.RequestTag, e.ResponseTag = pd.reqTag, pd.respTag
+	e.RequestHeadCut, e.ResponseHeadCut = pd.reqHeadCut, pd.respCut
+	e.KeepAlive, e.Upgraded = pd.keepAlive(), pd.upgraded
+	e.RequestBodySize, e.ResponseBodySize = pd.reqSize, pd.respSize
 	if pd.reqLost {
 		e.RequestBodySize = -1
 	}
 	if pd.respLost || !pd.statusKnown {
 		e.ResponseBodySize = -1
 	}
+}
+
+// fillContext copies the trace context, which most requests do not have.
+func (pd *pending) fillContext(e *Exchange) {
+	const first, after = valTraceparent, valB3Flags + 1
+	if [after - first]span(pd.val[first:after]) == [after - first]span{} {
+		if e.traced {
+			e.Traceparent, e.Tracestate = nil, nil
+			e.B3, e.B3TraceID, e.B3SpanID, e.B3ParentSpanID, e.B3Sampled, e.B3Flags = nil, nil, nil, nil, nil, nil
+			e.traced = false
+		}
+		return
+	}
+	if pd.val[valTraceparent].off == invalidOff {
+		pd.val[valTraceparent].off = 0
+	}
+	e.traced = true
+	e.Traceparent, e.Tracestate = pd.get(valTraceparent), pd.get(valTracestate)
+	e.B3, e.B3TraceID, e.B3SpanID = pd.get(valB3), pd.get(valB3TraceID), pd.get(valB3SpanID)
+	e.B3ParentSpanID, e.B3Sampled, e.B3Flags = pd.get(valB3ParentSpanID), pd.get(valB3Sampled), pd.get(valB3Flags)
 }
 
 func (pd *pending) keepAlive() bool {
