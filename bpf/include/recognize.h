@@ -178,6 +178,44 @@ static __always_inline enum message nats_message(const __u8 *b, __u32 len)
 	return MSG_NONE;
 }
 
+static __always_inline __u32 big_endian(const __u8 *b)
+{
+	return (__u32)b[0] << 24 | (__u32)b[1] << 16 | (__u32)b[2] << 8 | b[3];
+}
+
+#define AMQP_METHOD(class, method) ((class) << 16 | (method))
+
+/* AMQP 0-9-1 by the protocol header, or by a method that only one side sends. */
+static __always_inline enum message amqp_message(const __u8 *b, __u32 len)
+{
+	if (len < 8)
+		return MSG_NONE;
+	if (FOUR(b[0], b[1], b[2], b[3]) == FOUR('A', 'M', 'Q', 'P'))
+		return FOUR(b[4], b[5], b[6], b[7]) == FOUR(0, 0, 9, 1) ? MSG_REQUEST : MSG_NONE;
+	if (len < 12 || b[0] != 1 || big_endian(b + 3) < 4 || big_endian(b + 3) > 1 << 17)
+		return MSG_NONE;
+	switch (big_endian(b + 7)) {
+	case AMQP_METHOD(10, 10): /* connection.start */
+		return b[1] || b[2] ? MSG_NONE : MSG_RESPONSE;
+	case AMQP_METHOD(60, 20): /* basic.consume, publish, get */
+	case AMQP_METHOD(60, 40):
+	case AMQP_METHOD(60, 70):
+		return b[1] || b[2] ? MSG_REQUEST : MSG_NONE;
+	case AMQP_METHOD(60, 60): /* basic.deliver, get-ok, get-empty */
+	case AMQP_METHOD(60, 71):
+	case AMQP_METHOD(60, 72):
+		return b[1] || b[2] ? MSG_RESPONSE : MSG_NONE;
+	}
+	return MSG_NONE;
+}
+
+/* connection.start-ok, secure-ok and update-secret of AMQP. */
+static __always_inline bool is_amqp_secret(__u32 method)
+{
+	return method == AMQP_METHOD(10, 11) || method == AMQP_METHOD(10, 21) ||
+	       method == AMQP_METHOD(10, 70);
+}
+
 static __always_inline bool is_wanted(enum proto p)
 {
 	return wanted_protocols & 1U << p;
@@ -209,6 +247,9 @@ static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *pr
 		return m;
 	*proto = PROTO_MEMCACHED;
 	if (is_wanted(PROTO_MEMCACHED) && (m = memcached_message(b, len)))
+		return m;
+	*proto = PROTO_AMQP;
+	if (is_wanted(PROTO_AMQP) && (m = amqp_message(b, len)))
 		return m;
 	*proto = PROTO_UNKNOWN;
 	return MSG_NONE;
@@ -277,6 +318,8 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 		       lower(FOUR(b[8], b[9], b[10], b[11])) == FOUR('h', 'e', 'l', 'l');
 	case PROTO_MEMCACHED: /* SASL start and step */
 		return b[0] == 0x80 && (b[1] == 0x21 || b[1] == 0x22);
+	case PROTO_AMQP: /* a frame; or its payload, when the header was read alone */
+		return (b[0] == 1 && is_amqp_secret(big_endian(b + 7))) || is_amqp_secret(big_endian(b));
 	case PROTO_NATS: /* "CONNECT {" */
 		return lower(FOUR(b[0], b[1], b[2], b[3])) == FOUR('c', 'o', 'n', 'n') &&
 		       lower(FOUR(b[4], b[5], b[6], b[7])) == FOUR('e', 'c', 't', ' ');

@@ -35,6 +35,8 @@ struct conn {
 	__u32 next[2];	 /* sequence number after what was reported or stored */
 	__u32 swept;	 /* the same for the sweep, which alone writes it */
 	__u32 turn_bytes; /* of requests since the last response */
+	__u32 window;	 /* of time, and what was copied whole within it */
+	__u32 whole;
 	__u32 budget[2]; /* bytes that may still be copied of the message under way */
 	__u64 pos[2];	 /* stream position at next */
 	__u64 last_ts[2];
@@ -98,6 +100,25 @@ static __always_inline __u32 segment_budget(enum proto proto, bool is_request, _
 	if (is_packed(proto))
 		return CAPTURE_MAX;
 	return is_request ? max_request : response_budget(turn_bytes);
+}
+
+/* A segment of small messages is copied whole, in parts of CAPTURE_MAX: of its
+ * boundaries each that is not seen is a message lost. What is large payload
+ * shows by its rate, and of that only the first part is copied. */
+#define MAX_PARTS 6
+#define WINDOW_SHIFT 24	     /* 17 ms */
+#define WINDOW_BYTES (1 << 20) /* 60 MiB a second */
+
+static __always_inline bool copy_whole(struct conn *c, __u32 len, __u64 now)
+{
+	__u32 window = now >> WINDOW_SHIFT;
+
+	if (c->window != window) {
+		c->window = window;
+		c->whole = 0;
+	}
+	c->whole += len;
+	return c->whole <= WINDOW_BYTES;
 }
 
 static __always_inline __u64 next_id(void)

@@ -422,6 +422,50 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	}
 }
 
+/* Sends the rest of a segment whose first part has been sent. */
+static __always_inline void send_parts(struct conn *c, int d, struct scratch *sc, __u32 seq,
+				       __u32 len, struct source *src, __u64 now)
+{
+	struct rec *r = &sc->rec;
+	struct seg *s = &r->segs[0];
+	__u32 n, cap;
+	__u64 size;
+
+	for (int i = 0; i < MAX_PARTS && len; i++) {
+		n = len < CAPTURE_MAX ? len : CAPTURE_MAX;
+		cap = copy_bytes(d, sc, AT_DATA, n, src);
+		barrier_var(cap);
+		if (!cap || cap > CAPTURE_MAX) {
+			count(C_UNREADABLE);
+			return;
+		}
+		fill_rec(r, c, now, 0);
+		r->nsegs = 1;
+		__builtin_memset(s, 0, sizeof(*s));
+		s->start = s->end = now;
+		s->pos = c->pos[d];
+		s->len = n;
+		s->seq = seq;
+		s->tid = (__u32)bpf_get_current_pid_tgid();
+		s->cap = cap;
+		s->dir = d;
+		s->starts = 1;
+		c->pos[d] += n;
+		c->next[d] = seq + n;
+		seq += n;
+		len -= n;
+		src->off += n;
+		count(C_SEEN);
+		size = sizeof(*r) + cap;
+		barrier_var(size);
+		if (size > sizeof(*r) + CAPTURE_MAX)
+			return;
+		barrier_var(size);
+		if (bpf_ringbuf_output(&socket_events, r, size, wakeup_flags()))
+			count(C_LOST_RING);
+	}
+}
+
 /* Copies a small request to where it is kept until its response begins, so
  * that both travel in one record. Gives the number of bytes, 0 if it cannot be
  * kept. */
@@ -504,7 +548,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	struct scratch *sc;
 	enum message m;
 	bool is_request, one_at_a_time;
-	__u32 which = d, n, looked, skip, ready = 0, off = 0;
+	__u32 which = d, n, looked, skip, ready = 0, off = 0, rest = 0;
 	__u8 *look, starts, turn;
 
 	if (!c->known[d]) {
@@ -615,7 +659,15 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	 * shows in the socket's own counter when it was taken. */
 	if (!accepted)
 		len = n;
+	if (n < len && is_packed(c->proto) && copy_whole(c, len, now)) {
+		rest = len - n;
+		len = n;
+	}
 	send_segment(c, d, sc, seq, len, n, ready, starts, is_request, other_seq, src, now);
+	if (rest) {
+		src->off += len;
+		send_parts(c, d, sc, seq + len, rest, src, now);
+	}
 	passed(c, d, now);
 }
 

@@ -39,6 +39,8 @@ type objectConn struct {
 	Next       [2]uint32
 	Swept      uint32
 	TurnBytes  uint32
+	Window     uint32
+	Whole      uint32
 	Budget     [2]uint32
 	Pos        [2]uint64
 	LastTs     [2]uint64
