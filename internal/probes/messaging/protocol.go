@@ -107,3 +107,16 @@ func (h *handler[E]) Close(reason stream.CloseReason, ts uint64) {
 		h.p.idle = append(h.p.idle, h)
 	}
 }
+
+// cutError is the error.type of an operation that the end of its connection cut. Where
+// observation ended first, nothing is known.
+func cutError(r segment.CloseReason) string {
+	switch r {
+	case segment.CloseNormal:
+		return "connection_closed"
+	case segment.CloseReset:
+		return "connection_reset"
+	default:
+		return ""
+	}
+}
