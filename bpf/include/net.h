@@ -55,6 +55,11 @@ struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 copied_seq;
 	__u32 write_seq;
+	__u64 tcp_mstamp; /* when a packet was last sent or received, µs */
+};
+
+struct inet_connection_sock {
+	const void *icsk_ulp_ops; /* such as the kernel's TLS */
 };
 
 /* What kfuncs call an sk_buff; never read. */

@@ -52,6 +52,7 @@ struct conn {
 	__u32 host_sent; /* the same for the last one that user space knows */
 	__u64 told;	 /* when that was, ns */
 	__u64 number;	 /* of the connection, the same at both ends */
+	__u32 stored_other; /* where the other direction was when it was stored */
 	struct seg stored; /* a request whose response has not begun; len 0: none */
 	__u8 request[STORED_MAX];
 	__u64 beyond; /* words are read across the end of the request */

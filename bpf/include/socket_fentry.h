@@ -9,18 +9,6 @@
 #ifndef __EBPFRECEIVER_SOCKET_FENTRY_H
 #define __EBPFRECEIVER_SOCKET_FENTRY_H
 
-/* The sequence numbers of any socket. */
-static __always_inline struct seqs seqs_read(const struct sock *sk)
-{
-	const struct tcp_sock *tp = (const void *)sk;
-
-	return (struct seqs){
-		BPF_CORE_READ(tp, rcv_nxt),
-		BPF_CORE_READ(tp, copied_seq),
-		BPF_CORE_READ(tp, write_seq),
-	};
-}
-
 /* At the end of the copy to the process: it has the bytes, and copied_seq does
  * not count them yet. */
 SEC("fexit/skb_copy_datagram_iter")
@@ -160,7 +148,7 @@ static __always_inline void unix_bytes(struct socket *sock, const struct msghdr 
 	b.iov = p.iov;
 	b.iovlen = p.n;
 	b.skip = p.skip;
-	fd_segment(c, d, (__u32)c->pos[d], ret, &b, true);
+	fd_segment(c, d, (__u32)c->pos[d], ret, bpf_ktime_get_boot_ns(), &b, true);
 }
 
 SEC("fexit/unix_stream_sendmsg")

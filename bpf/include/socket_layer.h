@@ -348,13 +348,17 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	struct bpf_dynptr mem;
 	struct seg *s;
 	__u32 off = 0, cap, lost = 0;
+	bool unseen;
 	__u64 size;
 
+	/* A request after a stored one whose response the kernel skipped: that is
+	 * between the two, and no response that follows is for the first. */
+	unseen = is_request && c->stored.len && other_seq != c->stored_other;
 	fill_rec(r, c, now, 0);
-	if (is_request)
-		add_rest(r, c, !d, other_seq);
-	else
+	if (!is_request)
 		add_rest(r, c, d, seq);
+	else if (!unseen)
+		add_rest(r, c, !d, other_seq);
 	if (c->stored.len) {
 		s = next_seg(r);
 		off = c->stored.cap;
@@ -371,6 +375,8 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 		}
 		c->stored.len = 0;
 	}
+	if (unseen)
+		add_rest(r, c, !d, other_seq);
 	if (is_request)
 		add_rest(r, c, d, seq);
 	else
@@ -490,10 +496,12 @@ static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch 
 	return len;
 }
 
-static __always_inline void keep_request(struct conn *c, int d, __u32 seq, __u32 len, __u64 now)
+static __always_inline void keep_request(struct conn *c, int d, __u32 seq, __u32 len,
+					 __u32 other_seq, __u64 now)
 {
 	struct seg *s = &c->stored;
 
+	c->stored_other = other_seq;
 	__builtin_memset(s, 0, sizeof(*s));
 	s->start = s->end = now;
 	s->pos = c->pos[d];
@@ -641,7 +649,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		if (starts)
 			begin_request(c, seq, ready, one_at_a_time);
 		if (ready) {
-			keep_request(c, d, seq, len, now);
+			keep_request(c, d, seq, len, other_seq, now);
 			passed(c, d, now);
 			return;
 		}

@@ -2,8 +2,9 @@
 /* Variant "sys_exit": the end of the system calls that move bytes, with the
  * descriptor walked to its socket. It works since 5.10 and sees Unix sockets.
  * Nothing locks a connection here, so each segment is sent at once: two records
- * for an exchange. Two threads that use one direction at the same time may
- * have their bytes counted in the wrong order. */
+ * for an exchange. What the program did not see is known by the sequence numbers
+ * of TCP. Two threads that use one direction at the same time may have their
+ * bytes counted in the wrong order. */
 #ifndef __EBPFRECEIVER_SOCKET_SYSCALL_H
 #define __EBPFRECEIVER_SOCKET_SYSCALL_H
 
@@ -34,7 +35,7 @@ struct fd_conn {
 	__u16 rport;
 	__u16 lost;
 	__u8 secret; /* as in struct conn */
-	__u8 pad;
+	__u8 known;  /* bits: next_seq of this direction is set */
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 budget[2];
@@ -318,10 +319,61 @@ static __always_inline void tid_open(__u64 id, __u32 seq, bool in_storage)
 	}
 }
 
-static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u32 len,
+static __always_inline void fd_passed(struct fd_conn *c, int d, __u32 next)
+{
+	c->next_seq[d] = next;
+	c->known |= 1 << d;
+}
+
+/* The sequence numbers of any socket. */
+static __always_inline struct seqs seqs_read(const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	return (struct seqs){
+		BPF_CORE_READ(tp, rcv_nxt),
+		BPF_CORE_READ(tp, copied_seq),
+		BPF_CORE_READ(tp, write_seq),
+	};
+}
+
+/* Takes note of bytes that passed unseen up to a sequence number: by io_uring,
+ * or because the kernel skipped the program. Else a request could be paired with
+ * the response to another one. */
+static __always_inline void fd_missed(struct fd_conn *c, const struct sock *sk, int d, __u32 upto)
+{
+	__s32 gap = upto - c->next_seq[d];
+
+	if (gap <= 0 || !(c->known & 1 << d) || c->role == ROLE_UNKNOWN)
+		return;
+	/* The records of the kernel's TLS are longer than what they carry. */
+	if (BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_ops))
+		return;
+	c->pos[d] += gap;
+	c->next_seq[d] = upto;
+	c->last_dir = d + 1;
+}
+
+#define SENT_BEFORE_MAX 5000000
+
+/* When what a process has just sent went out: the call may end later than the
+ * peer has read it. Without a packet (MSG_MORE) the time is that of an older
+ * one, and then the end of the call has to do. */
+static __always_inline __u64 sent_at(const struct fd_conn *c, const struct sock *sk)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), at;
+	__s64 ago = bpf_ktime_get_ns() -
+		    BPF_CORE_READ((const struct tcp_sock *)sk, tcp_mstamp) * 1000;
+
+	if (ago <= 0 || ago > SENT_BEFORE_MAX)
+		return now;
+	at = now - ago;
+	return at > c->last_ts[RX] && at > c->last_ts[TX] ? at : now;
+}
+
+static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u32 len, __u64 now,
 				       const struct buffers *b, bool in_storage)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
 	struct fd_scratch *sc;
 	struct seg *s;
 	struct rec *r;
@@ -347,7 +399,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 				count(C_OPTED_OUT);
 			}
 			c->last_ts[d] = now;
-			c->next_seq[d] = seq + len;
+			fd_passed(c, d, seq + len);
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
@@ -369,7 +421,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	if (!n) {
 		c->pos[d] += len;
 		c->last_ts[d] = now;
-		c->next_seq[d] = seq + len;
+		fd_passed(c, d, seq + len);
 		return;
 	}
 	c->budget[d] -= n;
@@ -389,7 +441,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	add_fd_rest(r, c, !d);
 	add_fd_rest(r, c, d);
 	c->last_ts[d] = now;
-	c->next_seq[d] = seq + len;
+	fd_passed(c, d, seq + len);
 	s = next_seg(r);
 	if (!s)
 		return;
@@ -430,6 +482,7 @@ static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct bu
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct fd_conn *c;
 	struct sock *sk;
+	struct seqs q;
 	__u64 ino = 0;
 	__u32 seq;
 
@@ -441,13 +494,16 @@ static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct bu
 	c = fd_conn_of(sk, ino, tgid);
 	if (!c)
 		return;
-	if (!c->is_tcp)
-		seq = (__u32)c->pos[d];
-	else if (d == TX)
-		seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq) - len;
-	else
-		seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq) - len;
-	fd_segment(c, d, seq, len, b, false);
+	if (!c->is_tcp) {
+		fd_segment(c, d, (__u32)c->pos[d], len, bpf_ktime_get_boot_ns(), b, false);
+		return;
+	}
+	q = seqs_read(sk);
+	q.copied = received(&q, BPF_CORE_READ(sk, __sk_common.skc_state));
+	seq = (d == TX ? q.written : q.copied) - len;
+	fd_missed(c, sk, !d, d == TX ? q.copied : q.written);
+	fd_missed(c, sk, d, seq);
+	fd_segment(c, d, seq, len, d == TX ? sent_at(c, sk) : bpf_ktime_get_boot_ns(), b, false);
 }
 
 SEC("tp_btf/sys_exit")
@@ -555,6 +611,12 @@ int BPF_PROG(socket_fd_state, struct sock *sk, int oldstate, int newstate)
 	c = bpf_map_lookup_elem(&socket_fds, &key);
 	if (!c)
 		return 0;
+	if (newstate != TCP_CLOSE) { /* whose sequence numbers count the FIN, too */
+		struct seqs q = seqs_read(sk);
+
+		fd_missed(c, sk, RX, received(&q, oldstate));
+		fd_missed(c, sk, TX, q.written);
+	}
 	flags = newstate == TCP_CLOSE ? REC_CLOSED : REC_TX_EOF;
 	if (sk->sk_err)
 		flags |= REC_RESET;

@@ -332,7 +332,9 @@ func (w *walker) noteField(i int, s *state, base asm.Register) {
 func (w *walker) compute(i int, s *state) value {
 	ins := &w.insns[i]
 	left, right := s.regs[ins.Dst], operand(ins, s)
-	w.noteField(i, s, ins.Dst)
+	if ins.OpCode.ALUOp() != asm.Mov { // which does not use what was in the register
+		w.noteField(i, s, ins.Dst)
+	}
 	if ins.OpCode.Class() == asm.ALU64Class && ins.OpCode.ALUOp() == asm.Add {
 		w.noteSum(left, right)
 		w.noteSum(right, left)

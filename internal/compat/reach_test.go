@@ -157,9 +157,10 @@ func TestWalkArguments(t *testing.T) {
 		asm.LoadMem(asm.R5, asm.R6, 32, asm.DWord), // argument 4
 		asm.Mov.Reg(asm.R1, asm.R5),
 		asm.Add.Imm(asm.R1, 4), // a field of it, for a helper
+		asm.Mov.Imm(asm.R5, 8), // the offset of a field, over what was an argument
 		asm.Return(),
 	}
-	r, err := walk(insns, nil, map[int]string{2: "task_struct", 6: "sock"})
+	r, err := walk(insns, nil, map[int]string{2: "task_struct", 6: "sock", 7: "tcp_sock"})
 	require.NoError(t, err)
 	assert.Equal(t, map[argUse]struct{}{
 		{index: 1}: {}, {index: 3}: {}, {index: 4}: {},

@@ -114,8 +114,29 @@ func TestVerifierRefusalIsOneSentence(t *testing.T) {
 
 	u, logs := startWith(t, refused())
 	assert.Equal(t, unsupported, u.outcome.state)
-	assert.EqualError(t, u.outcome.err, "refused: the kernel refused program silent: R0 !read_ok")
+	assert.EqualError(t, u.outcome.err, "the kernel refused program silent: R0 !read_ok")
 	assert.Equal(t, 1, logs.FilterMessage("Probe does not run").Len())
+}
+
+// TestOneReasonIsSaidOnce: what stands in the way of all variants is said without
+// them.
+func TestOneReasonIsSaidOnce(t *testing.T) {
+	no := func(variant string, reasons ...string) rejection { return rejection{variant, &refusal{reasons}} }
+	for _, c := range []struct {
+		rejected []rejection
+		want     string
+	}{
+		{[]rejection{no("a", "no rights", "no hook"), no("b", "no helper", "no rights")}, "no rights"},
+		{[]rejection{no("a", "no hook", "no field"), no("b", "no helper")}, "a: no hook (and 1 more); b: no helper"},
+		{[]rejection{no("a", "no hook"), {"b", io.ErrUnexpectedEOF}}, "a: no hook; b: unexpected EOF"},
+		{[]rejection{{"b", io.ErrUnexpectedEOF}}, "unexpected EOF"},
+	} {
+		err := summary(c.rejected)
+		assert.EqualError(t, err, c.want)
+		for _, r := range c.rejected {
+			assert.ErrorIs(t, err, r.reason)
+		}
+	}
 }
 
 // TestDegradedDaemonDegradesThoseThatNeedIt passes on what cannot be seen.

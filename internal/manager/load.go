@@ -189,23 +189,3 @@ func lastLine(v *ebpf.VerifierError) string {
 	}
 	return v.Unwrap().Error()
 }
-
-// summary joins the reasons of all variants to one error.
-func summary(rejected []rejection) error {
-	var parts []string
-	var errs []error
-	for _, r := range rejected {
-		parts = append(parts, fmt.Sprintf("%s: %v", r.variant, r.reason))
-		errs = append(errs, r.reason)
-	}
-	return &unsupportedError{text: strings.Join(parts, "; "), causes: errs}
-}
-
-// unsupportedError says why no variant of a probe works.
-type unsupportedError struct {
-	text   string
-	causes []error
-}
-
-func (e *unsupportedError) Error() string   { return e.text }
-func (e *unsupportedError) Unwrap() []error { return e.causes }

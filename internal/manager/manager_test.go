@@ -189,7 +189,7 @@ func TestUnsupportedProbeCostsThatProbeAlone(t *testing.T) {
 		m := New(set)
 		err := m.Start(t.Context())
 		if demand {
-			require.ErrorContains(t, err, "probe bad does not run: v: the kernel has no such hook")
+			require.ErrorContains(t, err, "probe bad does not run: the kernel has no such hook")
 			require.Contains(t, d.lines, "detach good")
 			require.Contains(t, d.lines, "close good")
 			continue

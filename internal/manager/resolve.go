@@ -4,7 +4,9 @@
 package manager
 
 import (
-	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -17,7 +19,7 @@ import (
 type choice struct {
 	probe.Variant
 	index    int
-	refused  error // nil if only loading it can tell more
+	refused  error // a *refusal; nil if only loading it can tell more
 	warnings []string
 }
 
@@ -36,7 +38,7 @@ func (m *Manager) choices(u *unit) ([]choice, error) {
 		said[c.Index].warnings = c.Warnings
 	}
 	for _, rejected := range r.Rejected {
-		said[rejected.Index].refused = errors.New(rejected.Sentence())
+		said[rejected.Index].refused = &refusal{rejected.Reasons}
 	}
 	var all []choice
 	for i, v := range u.factory.Manifest.Variants {
@@ -54,3 +56,52 @@ func (m *Manager) warn(u *unit, c *choice) {
 		m.log.Warn("The kernel announces a change", zap.String("probe", u.name), zap.String("variant", c.Name), zap.String("change", w))
 	}
 }
+
+// refusal is why the kernel cannot run a variant: at least one reason, what
+// matters most first.
+type refusal struct{ reasons []string }
+
+func (r *refusal) Error() string {
+	if more := len(r.reasons) - 1; more > 0 {
+		return fmt.Sprintf("%s (and %d more)", r.reasons[0], more)
+	}
+	return r.reasons[0]
+}
+
+// reasonsOf lists the reasons of a rejection.
+func reasonsOf(err error) []string {
+	if r, ok := err.(*refusal); ok {
+		return r.reasons
+	}
+	return []string{err.Error()}
+}
+
+// summary makes one error of the rejections of all variants. What stands in the
+// way of each of them is all there is to say; else each has its reason.
+func summary(rejected []rejection) error {
+	e := &unsupportedError{}
+	for _, r := range rejected {
+		e.causes = append(e.causes, r.reason)
+	}
+	for _, reason := range reasonsOf(rejected[0].reason) {
+		if !slices.ContainsFunc(rejected, func(r rejection) bool { return !slices.Contains(reasonsOf(r.reason), reason) }) {
+			e.text = reason
+			return e
+		}
+	}
+	var parts []string
+	for _, r := range rejected {
+		parts = append(parts, fmt.Sprintf("%s: %v", r.variant, r.reason))
+	}
+	e.text = strings.Join(parts, "; ")
+	return e
+}
+
+// unsupportedError says why no variant of a probe works.
+type unsupportedError struct {
+	text   string
+	causes []error
+}
+
+func (e *unsupportedError) Error() string   { return e.text }
+func (e *unsupportedError) Unwrap() []error { return e.causes }

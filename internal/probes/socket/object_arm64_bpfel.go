@@ -14,50 +14,52 @@ import (
 )
 
 type objectConn struct {
-	_          structs.HostLayout
-	Id         uint64
-	Start      uint64
-	Tgid       uint32
-	Netns      uint32
-	State      uint8
-	Role       uint8
-	Proto      uint8
-	Misses     uint8
-	LastDir    uint8
-	Known      [2]uint8
-	LastLen    [2]uint8
-	FinSent    uint8
-	Family     uint16
-	Lport      uint16
-	Rport      uint16
-	Lost       uint16
-	Pending    uint8
-	Secret     uint8
-	Laddr      [16]uint8
-	Raddr      [16]uint8
-	Version    uint32
-	Next       [2]uint32
-	Swept      uint32
-	TurnBytes  uint32
-	Window     uint32
-	Whole      uint32
-	Budget     [2]uint32
-	Pos        [2]uint64
-	LastTs     [2]uint64
-	Last       [2][8]uint8
-	ParentConn uint64
-	ParentSeq  uint32
-	Decided    uint8
-	Method     uint8
-	Minor      uint8
-	Pad2       uint8
-	HostNow    uint32
-	HostSent   uint32
-	Told       uint64
-	Number     uint64
-	Stored     objectSeg
-	Request    [512]uint8
-	Beyond     uint64
+	_           structs.HostLayout
+	Id          uint64
+	Start       uint64
+	Tgid        uint32
+	Netns       uint32
+	State       uint8
+	Role        uint8
+	Proto       uint8
+	Misses      uint8
+	LastDir     uint8
+	Known       [2]uint8
+	LastLen     [2]uint8
+	FinSent     uint8
+	Family      uint16
+	Lport       uint16
+	Rport       uint16
+	Lost        uint16
+	Pending     uint8
+	Secret      uint8
+	Laddr       [16]uint8
+	Raddr       [16]uint8
+	Version     uint32
+	Next        [2]uint32
+	Swept       uint32
+	TurnBytes   uint32
+	Window      uint32
+	Whole       uint32
+	Budget      [2]uint32
+	Pos         [2]uint64
+	LastTs      [2]uint64
+	Last        [2][8]uint8
+	ParentConn  uint64
+	ParentSeq   uint32
+	Decided     uint8
+	Method      uint8
+	Minor       uint8
+	Pad2        uint8
+	HostNow     uint32
+	HostSent    uint32
+	Told        uint64
+	Number      uint64
+	StoredOther uint32
+	_           [4]byte
+	Stored      objectSeg
+	Request     [512]uint8
+	Beyond      uint64
 }
 
 type objectCopy struct {
@@ -86,7 +88,7 @@ type objectFdConn struct {
 	Rport     uint16
 	Lost      uint16
 	Secret    uint8
-	Pad       uint8
+	Known     uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
 	Budget    [2]uint32
