@@ -4,6 +4,7 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,7 +71,7 @@ func (r *refusal) Error() string {
 
 // reasonsOf lists the reasons of a rejection.
 func reasonsOf(err error) []string {
-	if r, ok := err.(*refusal); ok {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.reasons
 	}
 	return []string{err.Error()}

@@ -286,6 +286,9 @@ func difference(a, b []string) (onlyA, onlyB []string) {
 // TestRestart: nothing is left however often the receiver starts and ends.
 func TestRestart(t *testing.T) {
 	livetest.RequireRoot(t)
+	if testing.Short() {
+		t.Skip("each choice of TestReceiver starts and ends one, too")
+	}
 	livetest.CheckLeaks(t)
 	for range 2 {
 		stop, _, err := run(t, &telemetry{}, nil)

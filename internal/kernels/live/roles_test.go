@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 		"raw-client":  rawClient,
 		"end":         end,
 		"tell":        tell,
+		"step":        step,
 	}[os.Getenv(roleKey)]
 	if role == nil {
 		os.Exit(m.Run())
