@@ -18,6 +18,8 @@ type peer struct {
 	// The last Host header or authority, and what it says.
 	authority, host string
 	port            uint16
+	// The last of each.
+	path, query, userAgent string
 
 	cursor cursor
 }

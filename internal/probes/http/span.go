@@ -122,11 +122,11 @@ func (p *instrument) attributeCount(c *peer, ex *http1.Exchange, f *facts) int {
 func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts) {
 	m.PutStr(keyScheme, scheme(string(f.target.scheme) == "https"))
 	if f.target.path != nil {
-		m.PutStr(keyPath, p.strings.Str(f.target.path))
+		m.PutStr(keyPath, p.strings.Again(&c.path, f.target.path))
 	}
 	if f.target.query != nil {
 		p.scratch = p.redactor.appendQuery(p.scratch[:0], f.target.query)
-		m.PutStr(keyQuery, p.strings.Str(p.scratch))
+		m.PutStr(keyQuery, p.strings.Again(&c.query, p.scratch))
 	}
 	if f.route != noRoute {
 		m.PutStr(keyRoute, p.cfg.Routes[f.route])
@@ -135,7 +135,7 @@ func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts
 		m.PutStr(keyClientAddress, c.RemoteAddress)
 	}
 	if len(ex.UserAgent) > 0 {
-		m.PutStr(keyUserAgent, p.strings.Str(ex.UserAgent))
+		m.PutStr(keyUserAgent, p.strings.Again(&c.userAgent, ex.UserAgent))
 	}
 }
 

@@ -5,8 +5,10 @@ package socket
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +61,71 @@ type one struct{ info *probe.ProcessInfo }
 
 func (o one) Lookup(uint32, uint64) *probe.ProcessInfo { return o.info }
 
+// BenchmarkSpanAlone is what pdata itself takes of the way that
+// BenchmarkRecordToSpan measures: a span with the same attributes, and its end.
+func BenchmarkSpanAlone(b *testing.B) {
+	for _, pooling := range []bool{false, true} {
+		b.Run(fmt.Sprintf("pooling_%t", pooling), func(b *testing.B) {
+			const batch = 1000
+			setPooling(b, pooling)
+			heap := make([]byte, heapOfCollector)
+			defer runtime.KeepAlive(heap)
+			batches := make(chan ptrace.Traces, 4)
+			var done sync.WaitGroup
+			done.Go(func() {
+				for td := range batches {
+					release(td)
+				}
+			})
+			var td ptrace.Traces
+			var spans ptrace.SpanSlice
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				if n%batch == 0 {
+					if n > 0 {
+						batches <- td
+					}
+					td = ptrace.NewTraces()
+					spans = td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+					spans.EnsureCapacity(batch)
+				}
+				n++
+				m := spans.AppendEmpty().Attributes()
+				m.EnsureCapacity(12)
+				for _, k := range [...]string{
+					"http.request.method", "server.address", "network.peer.address", "network.protocol.version",
+					"url.scheme", "url.path", "url.query", "client.address", "user_agent.original",
+				} {
+					m.PutStr(k, "value")
+				}
+				for _, k := range [...]string{"http.response.status_code", "server.port", "network.peer.port"} {
+					m.PutInt(k, 8080)
+				}
+			}
+			close(batches)
+			done.Wait()
+		})
+	}
+}
+
+func setPooling(b *testing.B, on bool) {
+	const gate = "pdata.useProtoPooling"
+	require.NoError(b, featuregate.GlobalRegistry().Set(gate, on))
+	b.Cleanup(func() { require.NoError(b, featuregate.GlobalRegistry().Set(gate, false)) })
+}
+
+// release does what the collector's service does between components.
+func release(td ptrace.Traces) {
+	if pref.MarkPipelineOwnedTraces(td) {
+		pref.UnrefTraces(td)
+	}
+}
+
+// heapOfCollector is about what lives in a collector's heap. The garbage collector
+// runs as seldom as there: with nothing but the batches it would run all the time.
+const heapOfCollector = 32 << 20
+
 // BenchmarkRecordToSpan is the whole way in user space, from the bytes of a
 // record in the ring buffer to a span in a batch that a pipeline takes, and a
 // point in the metric.
@@ -69,16 +136,11 @@ func BenchmarkRecordToSpan(b *testing.B) {
 		ratio   float64
 	}{{"every_span", false, 1}, {"every_span_pooling", true, 1}, {"1_percent", false, 0.01}} {
 		b.Run(c.name, func(b *testing.B) {
-			const gate = "pdata.useProtoPooling"
-			require.NoError(b, featuregate.GlobalRegistry().Set(gate, c.pooling))
-			defer func() { require.NoError(b, featuregate.GlobalRegistry().Set(gate, false)) }()
+			setPooling(b, c.pooling)
 			spans := 0
 			next, err := consumer.NewTraces(func(_ context.Context, td ptrace.Traces) error {
 				spans += td.SpanCount()
-				// As the collector's service does it between components.
-				if pref.MarkPipelineOwnedTraces(td) {
-					defer pref.UnrefTraces(td)
-				}
+				release(td)
 				return nil
 			})
 			require.NoError(b, err)
@@ -104,9 +166,7 @@ func BenchmarkRecordToSpan(b *testing.B) {
 			d := p.(*daemon)
 			require.NoError(b, instrument.Load(b.Context(), &probe.Loading{Dependencies: map[string]probe.Probe{"socket": d}}))
 
-			// The garbage collector runs as seldom as it does in a collector, whose heap is
-			// not empty: with nothing but the batches it would run all the time.
-			heap := make([]byte, 64<<20)
+			heap := make([]byte, heapOfCollector)
 			defer runtime.KeepAlive(heap)
 			runtime.GC()
 			rec, bytes := exchangeRecord()

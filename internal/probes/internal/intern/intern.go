@@ -38,6 +38,14 @@ func (in *Strings) Str(b []byte) string {
 	return *s
 }
 
+// Again is Str for what is likely the same as the last time, which it remembers.
+func (in *Strings) Again(last *string, b []byte) string {
+	if *last != string(b) {
+		*last = in.Str(b)
+	}
+	return *last
+}
+
 func valid(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
