@@ -328,17 +328,32 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 	}
 }
 
-/* The same for a segment, and for those that follow it: until the other side's
- * turn they may be the rest of it. was is what it said of the segment before. */
-static __always_inline bool stays_secret(const __u8 *b, enum proto proto, bool turn, __u8 *was)
+/* What was said of the segment before. */
+enum secrecy { PLAIN, SECRET, HEADER_ALONE };
+
+/* The same for a segment of len bytes, and for those that follow it: until the
+ * other side's turn they may be the rest of it. */
+static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto proto, bool turn,
+					 __u8 *was)
 {
-	if (*was && !turn)
-		return true;
+	if (!turn) {
+		if (*was == SECRET)
+			return true;
+		switch (proto) {
+		case PROTO_MYSQL: /* mariadbd reads the header, and then the command */
+			*was = *was == HEADER_ALONE && b[0] == 0x11 ? SECRET : PLAIN;
+			return *was == SECRET;
+		case PROTO_POSTGRESQL: /* a password answers the server's question */
+			return false;
+		default:
+			break;
+		}
+	}
 	if (!is_secret(b, proto)) {
-		*was = 0;
+		*was = proto == PROTO_MYSQL && len == 4 ? HEADER_ALONE : PLAIN;
 		return false;
 	}
-	*was = turn || !takes_turns(proto); /* else it may be the middle of anything */
+	*was = turn || !takes_turns(proto) ? SECRET : PLAIN; /* else it may be the middle of anything */
 	return true;
 }
 

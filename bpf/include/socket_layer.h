@@ -623,7 +623,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		one_at_a_time = takes_turns(c->proto);
 	}
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
-	if (is_request && stays_secret(look, c->proto, turn, &c->secret)) {
+	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
 		passed(c, d, now);
 		return;
 	}

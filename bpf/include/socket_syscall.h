@@ -414,7 +414,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	if (starts || (turn && len < 4))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
-	if (is_request && stays_secret(look, c->proto, turn, &c->secret))
+	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret))
 		n = 0;
 	if (!b)
 		n = 0;

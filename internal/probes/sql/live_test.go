@@ -215,7 +215,7 @@ func (m *mariadb) run(script string) string {
 	return string(out)
 }
 
-// The server's own count of statements of each kind is what is seen at the clients.
+// The server's own count of statements of each kind is what is seen on either side.
 func TestLiveShowGlobalStatus(t *testing.T) {
 	livetest.CheckLeaks(t)
 	m := startMariaDB(t)
@@ -241,9 +241,17 @@ func TestLiveShowGlobalStatus(t *testing.T) {
 		status[strings.ToUpper(strings.TrimPrefix(name, "Com_"))] = n
 	}
 	r.Shutdown()
+	for _, kind := range []ptrace.SpanKind{ptrace.SpanKindClient, ptrace.SpanKindServer} {
+		t.Run(kind.String(), func(t *testing.T) { checkStatus(t, status, r.Spans(m.port), kind) })
+	}
+}
+
+// checkStatus compares the spans of one side with the server's counts.
+func checkStatus(t *testing.T, status map[string]int, spans []ptrace.Span, kind ptrace.SpanKind) {
+	t.Helper()
 	seen := map[string]int{}
-	for _, s := range r.Spans(m.port) {
-		if s.Kind() != ptrace.SpanKindClient {
+	for _, s := range spans {
+		if s.Kind() != kind {
 			continue
 		}
 		require.Equal(t, "mariadb", dbtest.Attribute(s.Attributes(), "db.system.name"))

@@ -23,7 +23,7 @@ type stream struct {
 	state    state
 	segStart bool // the bytes at hand stand at a segment's start
 	sure     bool // stLost: the next segment starts a packet, as far as order tells
-	trial    bool // whether this is a greeting shows when the header is whole
+	trial    bool // whether this is a greeting, or a command, shows when the header is whole
 	long     bool // the packet before was of the greatest length: this one continues it
 	owned    bool // the packet belongs to the queue's tail
 	login    bool // the packet's bytes go to the login reader
@@ -200,7 +200,7 @@ func (p *Parser) header(d Direction, b []byte) []byte {
 	st := &p.dir[d]
 	if st.hdrLen == 0 {
 		st.start, st.tag = p.now.start, p.now.tag
-		if d == Request && st.segStart && !st.long && !p.inLogin && p.turn() && plausible(b, p.now.len) {
+		if d == Request && st.segStart && !st.long && !p.inLogin && p.turn() && (plausible(b, p.now.len) || headerAlone(b, p.now.len)) {
 			p.turnAround()
 		}
 	}
@@ -222,7 +222,7 @@ func (p *Parser) header(d Direction, b []byte) []byte {
 	st.hdrLen = 0
 	if st.trial {
 		st.trial = false
-		if greeting(st.hdr[:need]) == No {
+		if d == Response && greeting(st.hdr[:need]) == No || d == Request && names[st.hdr[headerLen]] == "" {
 			p.lose(d)
 			return b
 		}
@@ -370,7 +370,8 @@ func (p *Parser) resync(d Direction, b []byte) []byte {
 	if st.segStart {
 		var ok bool
 		if d == Request {
-			ok = p.inLogin || plausible(b, p.now.len)
+			st.trial = p.turn() && headerAlone(b, p.now.len)
+			ok = p.inLogin || st.trial || plausible(b, p.now.len)
 		} else {
 			st.trial = !p.seen && len(b) <= headerLen // a greeting in pieces
 			ok = st.trial || greeting(b) != No || st.sure && p.q.n > 0 && len(b) >= headerLen && b[3] == p.q.at(0).seq

@@ -71,6 +71,27 @@ func TestExchanges(t *testing.T) {
 	}
 }
 
+// A server may read the header of a command and then the rest, also where what it
+// read before was not captured.
+func TestHeaderAlone(t *testing.T) {
+	const q = "\x05\x00\x00\x00\x03SEL"
+	segment := func(p *Parser, d Direction, data string, n int64) {
+		p.Segment(d, &Segment{Data: []byte(data), Len: n, Start: 1, End: 1})
+	}
+	for name, want := range map[string]string{"\x03SELE": `query "SELE" 1: 3 affected complete`, "zSELE": ""} {
+		c := newConn(t, Options{})
+		segment(c.p, Response, packets(hello), int64(len(packets(hello))))
+		segment(c.p, Request, "", 191) // the password
+		segment(c.p, Response, pkt(2, ok), int64(len(pkt(2, ok))))
+		segment(c.p, Request, q[:4], 4)
+		segment(c.p, Request, name, 5)
+		segment(c.p, Response, packets(ok), int64(len(packets(ok))))
+		if got := c.close(); got != want {
+			t.Errorf("%q: %s\nwant: %s", name, got, want)
+		}
+	}
+}
+
 func TestEnds(t *testing.T) {
 	login := func(caps uint32) event { return rq(loginPacket(caps|rawCaps, "app", "shop")) }
 	for _, tt := range []struct {

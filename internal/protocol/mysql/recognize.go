@@ -171,3 +171,9 @@ func plausible(b []byte, n int64) bool {
 	next := size + headerLen // a further command, if any
 	return size == maxPacket || next >= n || next+headerLen >= int64(len(b)) || b[next+3] == 0
 }
+
+// headerAlone tells the header of a command that its server reads before the rest, as
+// mariadbd does: a segment of n bytes.
+func headerAlone(b []byte, n int64) bool {
+	return n == headerLen && len(b) == headerLen && b[3] == 0 && b[0]|b[1]|b[2] != 0
+}
