@@ -7,8 +7,9 @@
 
 #include "socket.h"
 
-/* Bytes of a segment that are looked at. */
-#define LOOK 16
+/* Bytes of a segment that are looked at, a power of two: as far as the name of a
+ * command in MongoDB's handshake. */
+#define LOOK 64
 
 /* The protocols that somebody dissects, a bit for each enum proto. Set by user
  * space while the programs run. */
@@ -59,7 +60,7 @@ static __always_inline enum message http2_message(const __u8 *b, __u32 len)
 
 	if (FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ') && b[4] == '*')
 		return MSG_REQUEST;
-	if (len < LOOK || frame > 16384 || b[3] != 1 || b[4] & ~0x25 || b[5] & 0x80 || !(b[8] & 1))
+	if (len < 16 || frame > 16384 || b[3] != 1 || b[4] & ~0x25 || b[5] & 0x80 || !(b[8] & 1))
 		return MSG_NONE;
 	if (b[4] & 0x20)
 		at = 14; /* priority */
@@ -216,6 +217,72 @@ static __always_inline bool is_amqp_secret(__u32 method)
 	       method == AMQP_METHOD(10, 70);
 }
 
+#define LE32(b) FOUR((b)[0], (b)[1], (b)[2], (b)[3])
+
+#define MONGODB_HEADER 16
+
+/* Values of opCode in MongoDB's messages. */
+enum { MONGODB_QUERY = 2004, MONGODB_COMPRESSED = 2012, MONGODB_MSG = 2013 };
+
+/* MongoDB by the header of a message: its length, and an operation that is in
+ * use ("MongoDB Wire Protocol" of its documentation). */
+static __always_inline enum message mongodb_message(const __u8 *b, __u32 len)
+{
+	__u32 length = LE32(b), answers = LE32(b + 8), op = LE32(b + 12);
+
+	if (len < MONGODB_HEADER || length < 25 || length > 64 << 20)
+		return MSG_NONE;
+	switch (op) {
+	case MONGODB_QUERY:
+		return answers ? MSG_NONE : MSG_REQUEST;
+	case MONGODB_COMPRESSED:
+	case MONGODB_MSG:
+		return answers ? MSG_RESPONSE : MSG_REQUEST;
+	}
+	return MSG_NONE;
+}
+
+/* The bytes of a request's body that may carry credentials up to the command's
+ * name and no further, 0 for any other: the handshake, authentication, and the
+ * making of users. Drivers never compress these. In a legacy query, which servers
+ * take for a handshake only, the name is not looked for: it follows another. */
+static __always_inline __u32 mongodb_body_secret(const __u8 *b)
+{
+	const __u8 *name = b + 10; /* behind flags, kind, length and type */
+
+	if (b[4] > 1)
+		return 42;
+	if (b[4])
+		return 0;
+	switch (LE32(name)) {
+	case FOUR('h', 'e', 'l', 'l'):
+	case FOUR('i', 's', 'M', 'a'):
+	case FOUR('i', 's', 'm', 'a'):
+	case FOUR('s', 'a', 's', 'l'):
+	case FOUR('a', 'u', 't', 'h'):
+	case FOUR('c', 'o', 'p', 'y'):
+		return 24;
+	case FOUR('c', 'r', 'e', 'a'):
+	case FOUR('u', 'p', 'd', 'a'):
+		return name[6] == 'U' ? 24 : 0;
+	}
+	return 0;
+}
+
+/* The same with the header. */
+static __always_inline __u32 mongodb_secret(const __u8 *b)
+{
+	__u32 n = 0;
+
+	switch (LE32(b + 12)) {
+	case MONGODB_QUERY:
+		return MONGODB_HEADER + 42;
+	case MONGODB_MSG:
+		n = mongodb_body_secret(b + MONGODB_HEADER);
+	}
+	return n ? MONGODB_HEADER + n : 0;
+}
+
 static __always_inline bool is_wanted(enum proto p)
 {
 	return wanted_protocols & 1U << p;
@@ -233,6 +300,9 @@ static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *pr
 	m = http1_message(FOUR(b[0], b[1], b[2], b[3]));
 	if (m)
 		return is_wanted(PROTO_HTTP1) ? m : MSG_NONE;
+	*proto = PROTO_MONGODB;
+	if (is_wanted(PROTO_MONGODB) && (m = mongodb_message(b, len)))
+		return m;
 	*proto = PROTO_HTTP2;
 	if (is_wanted(PROTO_HTTP2) && (m = http2_message(b, len)))
 		return m;
@@ -323,6 +393,8 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 	case PROTO_NATS: /* "CONNECT {" */
 		return lower(FOUR(b[0], b[1], b[2], b[3])) == FOUR('c', 'o', 'n', 'n') &&
 		       lower(FOUR(b[4], b[5], b[6], b[7])) == FOUR('e', 'c', 't', ' ');
+	case PROTO_MONGODB:
+		return mongodb_secret(b);
 	default:
 		return false;
 	}
@@ -331,7 +403,22 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 /* What was said of the segment before. */
 enum secrecy { PLAIN, SECRET, HEADER_ALONE };
 
-/* The same for a segment of len bytes, and for those that follow it: until the
+/* How much may be copied all the same of a segment that stays_secret(): what
+ * tells its kind. was is what was said of the segment before. */
+static __always_inline __u32 secret_head(const __u8 *b, enum proto proto, bool turn, __u8 was)
+{
+	if (proto != PROTO_MONGODB || (!turn && was == SECRET))
+		return 0;
+	return !turn && was == HEADER_ALONE ? mongodb_body_secret(b) : mongodb_secret(b);
+}
+
+/* Tells a segment that holds a message's header and nothing else. */
+static __always_inline bool is_header(enum proto proto, __u32 len)
+{
+	return (proto == PROTO_MYSQL && len == 4) || (proto == PROTO_MONGODB && len == MONGODB_HEADER);
+}
+
+/* is_secret() for a segment of len bytes, and for those that follow it: until the
  * other side's turn they may be the rest of it. */
 static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto proto, bool turn,
 					 __u8 *was)
@@ -343,6 +430,11 @@ static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto pr
 		case PROTO_MYSQL: /* mariadbd reads the header, and then the command */
 			*was = *was == HEADER_ALONE && b[0] == 0x11 ? SECRET : PLAIN;
 			return *was == SECRET;
+		case PROTO_MONGODB: /* mongod does so, too */
+			if (*was != HEADER_ALONE)
+				break;
+			*was = mongodb_body_secret(b) ? SECRET : PLAIN;
+			return *was == SECRET;
 		case PROTO_POSTGRESQL: /* a password answers the server's question */
 			return false;
 		default:
@@ -350,7 +442,7 @@ static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto pr
 		}
 	}
 	if (!is_secret(b, proto)) {
-		*was = proto == PROTO_MYSQL && len == 4 ? HEADER_ALONE : PLAIN;
+		*was = is_header(proto, len) ? HEADER_ALONE : PLAIN;
 		return false;
 	}
 	*was = turn || !takes_turns(proto) ? SECRET : PLAIN; /* else it may be the middle of anything */

@@ -386,7 +386,7 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	if (!s || off > STORED_MAX)
 		return;
 	__builtin_memset(s, 0, sizeof(*s));
-	if ((ready ? ready : n) < len) /* not to where the copy is */
+	if ((ready ? ready : n) < len && !(is_request && c->secret)) /* not to where the copy is */
 		s->last_len = copy_last(d, s->last, sc, len, src);
 	cap = ready;
 	if (!cap)
@@ -556,8 +556,8 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	struct scratch *sc;
 	enum message m;
 	bool is_request, one_at_a_time;
-	__u32 which = d, n, looked, skip, ready = 0, off = 0, rest = 0;
-	__u8 *look, starts, turn;
+	__u32 which = d, n, looked, skip, ready = 0, off = 0, rest = 0, most = CAPTURE_MAX;
+	__u8 *look, starts, turn, was;
 
 	if (!c->known[d]) {
 		c->known[d] = 1;
@@ -623,9 +623,13 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		one_at_a_time = takes_turns(c->proto);
 	}
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
+	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
-		passed(c, d, now);
-		return;
+		most = secret_head(look, c->proto, turn, was);
+		if (!most) {
+			passed(c, d, now);
+			return;
+		}
 	}
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
@@ -636,6 +640,8 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	else
 		ready = 0;
 	n = len < c->budget[d] ? len : c->budget[d];
+	if (n > most)
+		n = most;
 	if (!n) {
 		passed_unseen(c, d, sc, look, looked, len, src, now);
 		return;

@@ -8,7 +8,7 @@
 #ifndef __EBPFRECEIVER_SOCKET_SYSCALL_H
 #define __EBPFRECEIVER_SOCKET_SYSCALL_H
 
-#include "kernel/file.h"
+#include "kernel/fd.h"
 #include "kernel/syscall.h"
 
 /* Buffers of one call that are looked into, and messages of one mmsg call. */
@@ -106,40 +106,6 @@ static __always_inline bool read_buffer(struct user_iovec *v, const struct buffe
 		v->iov_len -= b->skip;
 	}
 	return true;
-}
-
-static __always_inline struct file *file_of(unsigned int fd)
-{
-	struct task_struct___files *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd);
-	struct file *file = 0;
-
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
-	return file;
-}
-
-/* The stream socket behind a descriptor, and the number of its inode. */
-static __always_inline struct sock *sock_of(unsigned int fd, __u64 *ino)
-{
-	struct file *file = file_of(fd);
-	struct inode *inode;
-	struct socket *socket;
-	struct sock *sk;
-
-	if (!file)
-		return 0;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
-	*ino = BPF_CORE_READ(inode, i_ino);
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	if (!sk || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
-		return 0;
-	return sk;
 }
 
 static __always_inline struct fd_conn *new_fd_conn(__u64 key, struct sock *sk, __u64 ino,
@@ -378,8 +344,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	struct seg *s;
 	struct rec *r;
 	enum message m;
-	__u32 zero = 0, n = 0, cap = 0;
-	__u8 *look, starts, turn;
+	__u32 zero = 0, n = 0, cap = 0, most;
+	__u8 *look, starts, turn, was;
 	bool is_request, server;
 
 	sc = bpf_map_lookup_elem(&socket_fd_scratch, &zero);
@@ -414,8 +380,12 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	if (starts || (turn && len < 4))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
-	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret))
-		n = 0;
+	was = c->secret;
+	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
+		most = secret_head(look, c->proto, turn, was);
+		if (n > most)
+			n = most;
+	}
 	if (!b)
 		n = 0;
 	if (!n) {
@@ -488,7 +458,7 @@ static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct bu
 
 	if (proc_state(tgid) == PROC_IGNORED)
 		return;
-	sk = sock_of(fd, &ino);
+	sk = sock_of(fd, SOCK_STREAM, &ino);
 	if (!sk)
 		return;
 	c = fd_conn_of(sk, ino, tgid);

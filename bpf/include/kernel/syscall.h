@@ -24,6 +24,7 @@
 #define SYSCALL_ARG1(regs) ((regs)->si)
 #define SYSCALL_ARG2(regs) ((regs)->dx)
 #define SYSCALL_ARG3(regs) ((regs)->r10)
+#define SYSCALL_ARG4(regs) ((regs)->r8)
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -45,6 +46,7 @@
 #define SYSCALL_ARG1(r) ((r)->regs[1])
 #define SYSCALL_ARG2(r) ((r)->regs[2])
 #define SYSCALL_ARG3(r) ((r)->regs[3])
+#define SYSCALL_ARG4(r) ((r)->regs[4])
 
 #else
 #error "system call numbers of this architecture are missing"
