@@ -11,6 +11,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/mongodb"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
@@ -27,6 +28,7 @@ func All() []probe.Factory {
 		http.Factory(),
 		memcached.Factory(),
 		messaging.Factory(),
+		mongodb.Factory(),
 		redis.Factory(),
 		sql.Factory(),
 	}
