@@ -152,31 +152,68 @@ func writeCheck(w io.Writer, outcomes []compat.Outcome) error {
 	return nil
 }
 
-// writeReasons says below the table why no better variant runs.
+// writeReasons says below the table why no better variant runs, and then what
+// else the kernel refuses though it does not matter.
 func writeReasons(w io.Writer, probes []compat.Resolution) error {
-	var b strings.Builder
+	var reasons, others sentences
 	for _, p := range probes {
-		for _, rejected := range p.Better() {
-			for _, sentence := range rejected.Sentences() {
-				fmt.Fprintf(&b, "  %s, %s\n", p.Probe, sentence)
-			}
+		if blocked := p.Blocked(); blocked != "" {
+			reasons.add(p.Probe, blocked)
+		} else {
+			reasons.addAll(p.Probe, p.Better())
 		}
 		for _, name := range p.Through {
-			fmt.Fprintf(&b, "  %s: depends on %s\n", p.Probe, name)
+			reasons.add(p.Probe, "depends on "+name)
 		}
 		if c := p.Chosen(); c != nil {
 			if c.Unsure != "" {
-				fmt.Fprintf(&b, "  %s, %s: to be tried: %s\n", p.Probe, c.Variant, c.Unsure)
+				reasons.add(p.Probe, c.Variant+": to be tried: "+c.Unsure)
 			}
 			for _, warning := range c.Warnings {
-				fmt.Fprintf(&b, "  %s, %s: warning: %s\n", p.Probe, c.Variant, warning)
+				reasons.add(p.Probe, c.Variant+": warning: "+warning)
 			}
+			others.addAll(p.Probe, p.Others())
 		}
 	}
-	if b.Len() == 0 {
+	if err := reasons.write(w, "reasons"); err != nil {
+		return err
+	}
+	return others.write(w, "refused, but not needed")
+}
+
+// sentences are said once each, with the probes that they are about.
+type sentences struct {
+	texts []string
+	about map[string][]string
+}
+
+func (s *sentences) add(probe, text string) {
+	if s.about == nil {
+		s.about = make(map[string][]string)
+	}
+	if s.about[text] == nil {
+		s.texts = append(s.texts, text)
+	}
+	s.about[text] = append(s.about[text], probe)
+}
+
+func (s *sentences) addAll(probe string, rejected []compat.Rejection) {
+	for _, r := range rejected {
+		for _, sentence := range r.Sentences() {
+			s.add(probe, sentence)
+		}
+	}
+}
+
+func (s *sentences) write(w io.Writer, title string) error {
+	if len(s.texts) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nreasons\n%s", b.String())
+	var b strings.Builder
+	for _, text := range s.texts {
+		fmt.Fprintf(&b, "  %s: %s\n", strings.Join(s.about[text], ", "), text)
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n%s", title, b.String())
 	return err
 }
 

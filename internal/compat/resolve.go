@@ -121,10 +121,47 @@ func (r *Resolution) Better() []Rejection {
 	return better
 }
 
+// Others are the rejected variants that come after the chosen one. It does not
+// matter that they cannot run.
+func (r *Resolution) Others() []Rejection {
+	return r.Rejected[len(r.Better()):]
+}
+
+// Blocked is the first reason that stands in the way of every variant: all there is
+// to say of a probe that does not run. Empty if it runs, or if each of its
+// variants has reasons of its own.
+func (r *Resolution) Blocked() string {
+	if len(r.Candidates) > 0 || len(r.Rejected) == 0 {
+		return ""
+	}
+	var reasons [][]string
+	for _, rejected := range r.Rejected {
+		reasons = append(reasons, rejected.Reasons)
+	}
+	return Common(reasons)
+}
+
+// Common gives the first of the first reasons that is among all others, too. Empty
+// if there is none.
+func Common(reasons [][]string) string {
+	if len(reasons) == 0 {
+		return ""
+	}
+	for _, reason := range reasons[0] {
+		if !slices.ContainsFunc(reasons, func(others []string) bool { return !slices.Contains(others, reason) }) {
+			return reason
+		}
+	}
+	return ""
+}
+
 // Reason is one sentence about why the probe does not run, or not in its best
 // variant. Empty if it does.
 func (r *Resolution) Reason() string {
 	var parts []string
+	if blocked := r.Blocked(); blocked != "" {
+		return blocked
+	}
 	for _, rejected := range r.Better() {
 		parts = append(parts, qualify(rejected.Variant, rejected.Sentence()))
 	}

@@ -48,9 +48,10 @@ type Kernel struct {
 	config  func() map[string]string
 	symbols func() (map[string]struct{}, error)
 
-	mu    sync.Mutex
-	enums map[string]map[int64]string
-	tries map[string]func() error
+	mu      sync.Mutex
+	enums   map[string]map[int64]string
+	strings map[string]bool
+	tries   map[string]func() error
 }
 
 // New makes a stored kernel of types that are in memory already. config may be

@@ -15,6 +15,23 @@ import (
 //
 // Returns an error if the raw types are not at hand.
 func (k *Kernel) HasBTFString(name string) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if has, known := k.strings[name]; known {
+		return has, nil
+	}
+	has, err := k.findString(name)
+	if err != nil {
+		return false, err
+	}
+	if k.strings == nil {
+		k.strings = make(map[string]bool)
+	}
+	k.strings[name] = has
+	return has, nil
+}
+
+func (k *Kernel) findString(name string) (bool, error) {
 	if k.rawBTF == nil {
 		return k.hasEnumerator(name)
 	}

@@ -6,7 +6,6 @@ package manager
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -81,14 +80,13 @@ func reasonsOf(err error) []string {
 // way of each of them is all there is to say; else each has its reason.
 func summary(rejected []rejection) error {
 	e := &unsupportedError{}
+	var reasons [][]string
 	for _, r := range rejected {
 		e.causes = append(e.causes, r.reason)
+		reasons = append(reasons, reasonsOf(r.reason))
 	}
-	for _, reason := range reasonsOf(rejected[0].reason) {
-		if !slices.ContainsFunc(rejected, func(r rejection) bool { return !slices.Contains(reasonsOf(r.reason), reason) }) {
-			e.text = reason
-			return e
-		}
+	if e.text = compat.Common(reasons); e.text != "" {
+		return e
 	}
 	var parts []string
 	for _, r := range rejected {
