@@ -7,6 +7,7 @@
 #define STORED_MAX 512	  /* bytes of a request kept until its response begins */
 #define CAPTURE_MAX 12288 /* most bytes of one segment that are ever copied */
 #define MAX_SEGS 4
+#define TARGET_MAX 104 /* bytes of a request's target in a summary */
 
 enum dir { RX, TX };
 enum role { ROLE_UNKNOWN, ROLE_SERVER, ROLE_CLIENT };
@@ -78,11 +79,16 @@ struct summary {
 	__u64 end;     /* boot time of the response's last byte, ns */
 	__u32 seq;     /* TCP sequence number of the request */
 	__u32 tgid;
+	__u32 request_size; /* of the bodies; UNKNOWN_SIZE when chunked */
+	__u32 response_size;
 	__u16 status;
 	__u8 method; /* enum method */
 	__u8 minor;  /* of the version of HTTP/1 */
-	__u8 pad[4];
+	__u8 target_len;
+	__u8 pad[3];
+	__u8 target[TARGET_MAX]; /* only where it is wanted */
 };
+#define UNKNOWN_SIZE (~0U)
 
 struct rec {
 	__u64 conn;

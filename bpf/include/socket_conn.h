@@ -47,7 +47,9 @@ struct conn {
 	__u8 decided;
 	__u8 method; /* set when the exchange may be told in a summary */
 	__u8 minor;
-	__u8 pad2;
+	__u8 target_at; /* of its target */
+	__u8 target_len;
+	__u32 body_len; /* of its body */
 	__u32 host_now;	 /* a number for its Host field */
 	__u32 host_sent; /* the same for the last one that user space knows */
 	__u64 told;	 /* when that was, ns */

@@ -534,16 +534,20 @@ static __always_inline bool summarize(struct conn *c, int d, struct scratch *sc,
 				      __u32 n, __u32 len, const struct source *src, __u64 now)
 {
 	int status = scan_response((const struct head_bytes *)head, n, len, c->method);
+	__u32 size = len - (status >> HEAD_SHIFT);
 	__u64 last = 0;
 
 	if (!status)
 		return false;
 	if (status & UP_TO_LAST_CHUNK) {
+		if (summary_wants & WANT_SIZES)
+			return false;
+		size = UNKNOWN_SIZE;
 		if (copy_last(d, (__u8 *)&last, sc, len, src) != 8 ||
 		    last >> 16 != WORD('\n', '0', '\r', '\n', '\r', '\n', 0, 0))
 			return false;
 	}
-	send_summary(c, status, now);
+	send_summary(c, sc, status & 0xffff, size, now);
 	c->pos[!d] -= c->stored.len;
 	c->stored.len = 0;
 	return true;

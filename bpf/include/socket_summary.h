@@ -13,6 +13,11 @@ __u8 sampling = 0;
 __u64 sampling_reject = 0;
 const volatile __u64 sampling_seed = 0;
 
+/* What metrics need beside: targets of requests that servers get, sizes of bodies. */
+#define WANT_TARGET 1
+#define WANT_SIZES 2
+__u8 summary_wants = 0;
+
 /* Some client has decided other than its request alone would tell. */
 __u8 sampling_passed_on = 0;
 
@@ -330,8 +335,18 @@ __noinline int scan_request(struct conn *c, __u32 len)
 	c->host_now = host_number(&h);
 	method = method_of(c->request, &target);
 	/* Without a host, or with one in the target, user space says what it is. */
-	if (c->host_now && c->request[target & 15] == '/')
-		c->method = method;
+	if (!c->host_now || c->request[target & 15] != '/')
+		return UNTRACED;
+	c->body_len = body;
+	c->target_at = target;
+	c->target_len = 0;
+	if (c->role == ROLE_SERVER && summary_wants & WANT_TARGET) {
+		target = h.line - 10 - target;
+		if (target > TARGET_MAX)
+			return UNTRACED;
+		c->target_len = target;
+	}
+	c->method = method;
 	return UNTRACED;
 }
 
@@ -394,7 +409,9 @@ struct head_bytes {
 #define UP_TO_LAST_CHUNK (1 << 16)
 
 /* Tells the status of a response that is complete with len bytes, of which n are
- * at b. 0 when it is not, or that cannot be told. */
+ * at b. 0 when it is not, or that cannot be told. Where the head ends it says too,
+ * in the upper bits. */
+#define HEAD_SHIFT 20
 __noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, __u32 method)
 {
 	struct head h = {};
@@ -422,7 +439,8 @@ __noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, __u
 	scan(&h, b->bytes, n);
 	if (h.odd)
 		return 0;
-	if (method == METHOD_HEAD || status == 204 || status == 304)
+	status |= h.at << HEAD_SHIFT;
+	if (method == METHOD_HEAD || (status & 0xffff) == 204 || (status & 0xffff) == 304)
 		return h.at == len ? status : 0;
 	if (h.chunked)
 		return h.length_at ? 0 : status | UP_TO_LAST_CHUNK;
@@ -444,22 +462,30 @@ static __always_inline bool may_summarize(const struct conn *c, __u64 now)
 const struct summary *summary_type __attribute__((unused)); /* for generated code */
 
 /* Sends the summary of an exchange instead of its bytes. */
-static __always_inline void send_summary(struct conn *c, __u16 status, __u64 now)
+static __always_inline void send_summary(struct conn *c, struct scratch *sc, __u16 status,
+					 __u32 response_size, __u64 now)
 {
-	struct summary s = {
-		.conn = c->id,
-		.process = c->start,
-		.start = c->stored.start,
-		.end = now,
-		.seq = c->stored.seq,
-		.tgid = c->tgid,
-		.status = status,
-		.method = c->method,
-		.minor = c->minor,
-	};
+	struct summary *s = (struct summary *)&sc->rec;
+	__u32 size = offsetof(struct summary, target);
 
+	s->conn = c->id;
+	s->process = c->start;
+	s->start = c->stored.start;
+	s->end = now;
+	s->seq = c->stored.seq;
+	s->tgid = c->tgid;
+	s->request_size = c->body_len;
+	s->response_size = response_size;
+	s->status = status;
+	s->method = c->method;
+	s->minor = c->minor;
+	s->target_len = c->target_len;
+	if (c->target_len) {
+		__builtin_memcpy(s->target, c->request + (c->target_at & 15), TARGET_MAX);
+		size = sizeof(*s);
+	}
 	count(C_SEEN);
-	if (bpf_ringbuf_output(&socket_events, &s, sizeof(s), wakeup_flags())) {
+	if (bpf_ringbuf_output(&socket_events, s, size, wakeup_flags())) {
 		count(C_LOST_RING);
 		count(C_LOST_STARTS);
 	}

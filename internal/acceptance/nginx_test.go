@@ -33,6 +33,7 @@ type entry struct {
 	Method      string  `json:"method"`
 	URI         string  `json:"uri"`
 	Sent        int     `json:"sent"`
+	Body        int     `json:"body"` // of what was sent
 	Length      int     `json:"length"`
 	RemotePort  int     `json:"remote_port"`
 	Requests    int     `json:"requests"` // on this connection
@@ -48,7 +49,7 @@ error_log error.log notice;
 events { worker_connections 4096; }
 http {
 	log_format json escape=json '{"msec":$msec,"request_time":$request_time,"status":$status,'
-		'"method":"$request_method","uri":"$request_uri","sent":$bytes_sent,"length":$request_length,'
+		'"method":"$request_method","uri":"$request_uri","sent":$bytes_sent,"body":$body_bytes_sent,"length":$request_length,'
 		'"remote_port":$remote_port,"requests":$connection_requests,"pid":$pid}';
 	access_log access.log json;
 	client_body_temp_path body;

@@ -7,6 +7,7 @@ package acceptance
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,14 +21,22 @@ func TestMetricsDoNotDependOnSampling(t *testing.T) {
 	live(t)
 	python := startPython(t, "threads")
 	n := startNginx(t, python.port)
-	c := startCollector(t, n.target()+"probes: {http: {sampling: {ratio: 0}}}")
+	c := startCollector(t, n.target()+"probes: {http: {sampling: {ratio: 0}, routes: [/hello, \"/backend/{what}\"], metrics: {body_sizes: true}}}")
 	mixedRequests(t, n)
 
 	pids := n.pids(t)
-	want := map[string]uint64{}
+	want, sent := map[string]uint64{}, 0
 	for _, e := range n.quit(t) {
-		want[fmt.Sprintf("server %s %d", e.Method, e.Status)]++
-		if len(e.URI) > 9 && e.URI[:9] == "/backend/" {
+		route := "<nil>"
+		switch path, _, _ := strings.Cut(e.URI, "?"); {
+		case path == "/hello":
+			route = path
+			sent += e.Body
+		case strings.HasPrefix(path, "/backend/"):
+			route = "/backend/{what}"
+		}
+		want[fmt.Sprintf("server %s %d %s", e.Method, e.Status, route)]++
+		if strings.HasPrefix(e.URI, "/backend/") {
 			want[fmt.Sprintf("client %s %d 127.0.0.1:%d", e.Method, e.Status, python.port)]++
 		}
 	}
@@ -37,13 +46,20 @@ func TestMetricsDoNotDependOnSampling(t *testing.T) {
 	assert.Zero(t, a.totalLost(), "%v", a.lost)
 	got := map[string]uint64{}
 	for _, p := range c.pointsOf(serverDuration, of(pids...)) {
-		got[fmt.Sprintf("server %v %v", p.attrs["http.request.method"], p.attrs["http.response.status_code"])] += p.count
+		got[fmt.Sprintf("server %v %v %v", p.attrs["http.request.method"], p.attrs["http.response.status_code"], p.attrs["http.route"])] += p.count
 	}
 	for _, p := range c.pointsOf(clientDuration, of(pids...)) {
 		got[fmt.Sprintf("client %v %v %v:%v", p.attrs["http.request.method"], p.attrs["http.response.status_code"],
 			p.attrs["server.address"], p.attrs["server.port"])] += p.count
 	}
 	assert.Equal(t, want, got)
+	size := 0.0
+	for _, p := range c.pointsOf("http.server.response.body.size", of(pids...)) {
+		if p.attrs["http.route"] == "/hello" {
+			size += p.sum
+		}
+	}
+	assert.EqualValues(t, sent, size, "bytes of bodies")
 }
 
 // A trace is kept as a whole or not at all: by the service, the request that it

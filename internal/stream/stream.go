@@ -130,9 +130,22 @@ type Summary struct {
 	// Start and End are boot time of the first byte of the request and the last one
 	// of the response, ns.
 	Start, End uint64
-	Status     uint16
-	Method     Method
-	Minor      uint8 // of the version
+	// Target is that of a request to a server, if Sampling asks for it. It is valid
+	// only during the call.
+	Target []byte
+	// RequestSize and ResponseSize are of the bodies, -1 when not known.
+	RequestSize, ResponseSize int64
+	Status                    uint16
+	Method                    Method
+	Minor                     uint8 // of the version
+}
+
+// Sampling says what the kernel drops, and what its Summaries hold.
+type Sampling struct {
+	// Reject is what part of 2^32 is dropped, at random.
+	Reject uint64
+	// Targets and Sizes are for Summaries.
+	Targets, Sizes bool
 }
 
 // Method is one of HTTP's: enum method of bpf/include/socket.h.
@@ -159,10 +172,10 @@ type Source interface {
 	// Register adds a protocol. Until then connections that speak it cost next to nothing.
 	Register(p Protocol) error
 	// Sample lets the kernel decide on the traces that begin with a request of
-	// HTTP/1: of 2^32 it drops reject at random, and sends Summaries of these. What a
-	// thread causes, and both ends of a connection, share one decision. The handlers
-	// of ProtoHTTP1 must be Summarizers.
-	Sample(reject uint64) error
+	// HTTP/1, and send Summaries of those that it drops. What a thread causes, and both
+	// ends of a connection, share one decision. The handlers of ProtoHTTP1 must be
+	// Summarizers.
+	Sample(s Sampling) error
 	// Correlator finds the parents of exchanges among those of all protocols. The
 	// Daemon ticks it, and flushes it when all connections have been closed.
 	Correlator() *correlate.Correlator

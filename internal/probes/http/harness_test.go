@@ -52,7 +52,7 @@ type source struct {
 
 func (s *source) Correlator() *correlate.Correlator { return s.correlator }
 
-func (s *source) Sample(uint64) error { return nil }
+func (s *source) Sample(stream.Sampling) error { return nil }
 
 func (s *source) Register(p stream.Protocol) error {
 	s.registered = append(s.registered, p)

@@ -127,8 +127,12 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if err := s.Register(p); err != nil {
 		return err
 	}
-	if reject := p.reject(); reject > 0 && p.summarizes() {
-		return s.Sample(reject)
+	if reject := p.reject(); reject > 0 {
+		return s.Sample(stream.Sampling{
+			Reject:  reject,
+			Targets: p.metrics != nil && len(p.cfg.Routes) > 0,
+			Sizes:   p.metrics != nil && p.cfg.Metrics.BodySizes,
+		})
 	}
 	return nil
 }

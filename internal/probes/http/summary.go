@@ -8,12 +8,6 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// summarizes tells that metrics can be made of summaries: that they need no
-// path and no sizes of bodies.
-func (p *instrument) summarizes() bool {
-	return len(p.cfg.Routes) == 0 && !(p.metrics != nil && p.cfg.Metrics.BodySizes)
-}
-
 // reject is the part of 2^32 of the traces that are not kept.
 func (p *instrument) reject() uint64 {
 	if !p.traces {
@@ -59,5 +53,13 @@ func (a *aggregation) summarize(c *peer, s *stream.Summary) {
 			k.host, k.port = c.ServerAddress, c.ServerPort
 		}
 	}
-	a.table.Record(a.table.Find(&c.cursor, c.Process, c.Role, k, s.Start), durations, durationBounds, float64(s.End-s.Start)/1e9)
+	if c.Role == stream.Server && len(s.Target) > 0 {
+		k.route = a.router.match(parseTarget(s.Target, false).path)
+	}
+	series := a.table.Find(&c.cursor, c.Process, c.Role, k, s.Start)
+	a.table.Record(series, durations, durationBounds, float64(s.End-s.Start)/1e9)
+	if a.cfg.BodySizes {
+		a.size(series, requestSizes, s.RequestSize)
+		a.size(series, responseSizes, s.ResponseSize)
+	}
 }

@@ -26,9 +26,34 @@ const (
 )
 
 const (
-	recSize     = int(unsafe.Sizeof(objectRec{}))
-	summarySize = int(unsafe.Sizeof(objectSummary{}))
+	recSize = int(unsafe.Sizeof(objectRec{}))
+	// A summary comes with or without the target.
+	summarySize = int(unsafe.Offsetof(objectSummary{}.Target))
+	targetSize  = int(unsafe.Sizeof(objectSummary{}.Target))
 )
+
+const unknownSize = 1<<32 - 1
+
+// viewSummary casts a record onto its struct, without the target if that is not
+// there, and fills to. It returns nil when it is no summary.
+func viewSummary(raw []byte, to *stream.Summary) *objectSummary {
+	if len(raw) != summarySize && len(raw) != summarySize+targetSize {
+		return nil
+	}
+	r := (*objectSummary)(unsafe.Pointer(unsafe.SliceData(raw)))
+	target := raw[summarySize:]
+	if r.Minor > 9 || r.Method == 0 || r.End < r.Start || int(r.TargetLen) > len(target) {
+		return nil
+	}
+	*to = stream.Summary{
+		Start: r.Start, End: r.End, Target: target[:r.TargetLen], RequestSize: int64(r.RequestSize), ResponseSize: int64(r.ResponseSize),
+		Status: r.Status, Method: stream.Method(r.Method), Minor: r.Minor,
+	}
+	if r.ResponseSize == unknownSize {
+		to.ResponseSize = -1
+	}
+	return r
+}
 
 // view casts a record onto its struct and returns the captured bytes behind
 // it, or false when the record is too short for what it says it holds.

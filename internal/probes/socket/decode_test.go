@@ -137,3 +137,35 @@ func FuzzView(f *testing.F) {
 		}
 	})
 }
+
+func TestViewSummary(t *testing.T) {
+	whole := func(change func(*objectSummary)) []byte {
+		r := &objectSummary{
+			Conn: 1, Start: 5, End: 9, Tgid: 3, RequestSize: 2, ResponseSize: 7, Status: 200, Method: 1, Minor: 1, TargetLen: 2,
+			Target: [targetSize]uint8{'/', 'a'},
+		}
+		if change != nil {
+			change(r)
+		}
+		return unsafe.Slice((*byte)(unsafe.Pointer(r)), summarySize+targetSize)
+	}
+	var s stream.Summary
+	require.NotNil(t, viewSummary(whole(nil), &s))
+	require.Equal(t, stream.Summary{Start: 5, End: 9, Target: []byte("/a"), RequestSize: 2, ResponseSize: 7, Status: 200, Method: stream.Get, Minor: 1}, s)
+	chunked := whole(func(r *objectSummary) { r.TargetLen, r.ResponseSize = 0, unknownSize })
+	require.NotNil(t, viewSummary(chunked[:summarySize], &s))
+	require.Empty(t, s.Target)
+	require.EqualValues(t, -1, s.ResponseSize)
+
+	require.Nil(t, viewSummary(nil, &s))
+	require.Nil(t, viewSummary(whole(nil)[:summarySize-1], &s))
+	require.Nil(t, viewSummary(whole(nil)[:summarySize], &s), "the target is not there")
+	for _, change := range []func(*objectSummary){
+		func(r *objectSummary) { r.TargetLen = uint8(targetSize) + 1 },
+		func(r *objectSummary) { r.End = 4 },
+		func(r *objectSummary) { r.Method = 0 },
+		func(r *objectSummary) { r.Minor = 10 },
+	} {
+		require.Nil(t, viewSummary(whole(change), &s))
+	}
+}

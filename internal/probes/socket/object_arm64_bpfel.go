@@ -50,7 +50,10 @@ type objectConn struct {
 	Decided     uint8
 	Method      uint8
 	Minor       uint8
-	Pad2        uint8
+	TargetAt    uint8
+	TargetLen   uint8
+	_           [3]byte
+	BodyLen     uint32
 	HostNow     uint32
 	HostSent    uint32
 	Told        uint64
@@ -169,17 +172,21 @@ type objectSeg struct {
 }
 
 type objectSummary struct {
-	_       structs.HostLayout
-	Conn    uint64
-	Process uint64
-	Start   uint64
-	End     uint64
-	Seq     uint32
-	Tgid    uint32
-	Status  uint16
-	Method  uint8
-	Minor   uint8
-	Pad     [4]uint8
+	_            structs.HostLayout
+	Conn         uint64
+	Process      uint64
+	Start        uint64
+	End          uint64
+	Seq          uint32
+	Tgid         uint32
+	RequestSize  uint32
+	ResponseSize uint32
+	Status       uint16
+	Method       uint8
+	Minor        uint8
+	TargetLen    uint8
+	Pad          [3]uint8
+	Target       [104]uint8
 }
 
 type objectThread struct {
@@ -240,6 +247,7 @@ const (
 	objectVarSamplingSeed         = "sampling_seed"
 	objectVarSummaryNs            = "summary_ns"
 	objectVarSummaryType          = "summary_type"
+	objectVarSummaryWants         = "summary_wants"
 	objectVarWakeupBytes          = "wakeup_bytes"
 	objectVarWantedProtocols      = "wanted_protocols"
 )
@@ -344,6 +352,7 @@ type objectVariableSpecs struct {
 	SamplingSeed     *ebpf.VariableSpec `ebpf:"sampling_seed"`
 	SummaryNs        *ebpf.VariableSpec `ebpf:"summary_ns"`
 	SummaryType      *ebpf.VariableSpec `ebpf:"summary_type"`
+	SummaryWants     *ebpf.VariableSpec `ebpf:"summary_wants"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.VariableSpec `ebpf:"wanted_protocols"`
 }
@@ -421,6 +430,7 @@ type objectVariables struct {
 	SamplingSeed     *ebpf.Variable `ebpf:"sampling_seed"`
 	SummaryNs        *ebpf.Variable `ebpf:"summary_ns"`
 	SummaryType      *ebpf.Variable `ebpf:"summary_type"`
+	SummaryWants     *ebpf.Variable `ebpf:"summary_wants"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.Variable `ebpf:"wanted_protocols"`
 }

@@ -14,7 +14,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -96,14 +95,21 @@ func (d *daemon) Register(p stream.Protocol) error {
 }
 
 // Sample implements stream.Source.
-func (d *daemon) Sample(reject uint64) error {
+func (d *daemon) Sample(s stream.Sampling) error {
 	if d.coll == nil {
 		return nil // without a kernel, in tests
+	}
+	var wants uint8 // WANT_* of bpf/include/socket_summary.h
+	if s.Targets {
+		wants |= 1
+	}
+	if s.Sizes {
+		wants |= 2
 	}
 	for _, v := range []struct {
 		name  string
 		value any
-	}{{"sampling_reject", reject}, {"sampling", uint8(1)}} {
+	}{{"summary_wants", wants}, {"sampling_reject", s.Reject}, {"sampling", uint8(1)}} {
 		if err := d.coll.Variables[v.name].Set(v.value); err != nil {
 			return fmt.Errorf("the kernel cannot be told what to sample: %w", err)
 		}
@@ -154,8 +160,8 @@ func (d *daemon) Rings() []probe.Ring {
 
 // record takes one record of the kernel.
 func (d *daemon) record(raw []byte) {
-	if len(raw) == summarySize {
-		d.summary((*objectSummary)(unsafe.Pointer(unsafe.SliceData(raw))))
+	if len(raw) < recSize {
+		d.summary(raw)
 		return
 	}
 	r, data, ok := view(raw)
@@ -210,7 +216,12 @@ func (d *daemon) record(raw []byte) {
 }
 
 // summary takes an exchange without its bytes.
-func (d *daemon) summary(r *objectSummary) {
+func (d *daemon) summary(raw []byte) {
+	r := viewSummary(raw, &d.sum)
+	if r == nil {
+		d.malformed++
+		return
+	}
 	h, known := d.table.Find(r.Conn)
 	if !known || h.Conn().Process.PID != r.Tgid {
 		if d.set.Processes.Lookup(r.Tgid, r.Process) == nil {
@@ -221,8 +232,7 @@ func (d *daemon) summary(r *objectSummary) {
 		}
 		return
 	}
-	d.sum = stream.Summary{Start: r.Start, End: r.End, Status: r.Status, Method: stream.Method(r.Method), Minor: r.Minor}
-	if r.Minor > 9 || r.Method == 0 || r.End < r.Start || !d.table.Summary(h, &d.sum, r.End) {
+	if !d.table.Summary(h, &d.sum, r.End) {
 		d.malformed++
 		return
 	}
