@@ -362,7 +362,8 @@ static __always_inline __u8 decide(struct conn *c, __u32 seq, enum known head)
 	if (c->role == ROLE_CLIENT) {
 		if (c->parent_conn && head != TRACED)
 			decision = c->decided;
-		if (decision != own) {
+		/* What the server comes to by itself it need not be told. */
+		if (decision != (c->proto == PROTO_HTTP1 ? own : UNDECIDED)) {
 			bpf_map_update_elem(&socket_decisions, &number, &decision, 0);
 			sampling_passed_on = 1;
 		}
