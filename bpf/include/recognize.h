@@ -283,6 +283,51 @@ static __always_inline __u32 mongodb_secret(const __u8 *b)
 	return n ? MONGODB_HEADER + n : 0;
 }
 
+/* The name in CONNECT of MQTT: "MQTT", or "MQIsdp" of 3.1. */
+static __always_inline bool is_mqtt_name(const __u8 *b)
+{
+	__u32 name = FOUR(b[0], b[1], b[2], b[3]);
+
+	return (name == FOUR(0, 4, 'M', 'Q') && b[4] == 'T' && b[5] == 'T') ||
+	       (name == FOUR(0, 6, 'M', 'Q') && b[4] == 'I' && b[5] == 's');
+}
+
+/* CONNECT of MQTT, also without the fixed header, which servers read alone. */
+static __always_inline bool is_mqtt_connect(const __u8 *b)
+{
+	return is_mqtt_name(b) || (b[0] == 0x10 && (is_mqtt_name(b + 2) || is_mqtt_name(b + 3)));
+}
+
+/* MQTT by CONNECT, and by packets that only one side sends and that fill the
+ * segment. PUBLISH goes both ways. */
+static __always_inline enum message mqtt_message(const __u8 *b, __u32 len)
+{
+	if (is_mqtt_connect(b))
+		return MSG_REQUEST;
+	if (len < 2 || len > 129 || b[1] + 2 != len)
+		return MSG_NONE;
+	switch (b[0]) {
+	case 0x20: /* CONNACK: flags, reason, properties */
+		return b[2] <= 1 && ((len == 4 && b[3] <= 5) || (len > 4 && b[4] + 5 == len)) ? MSG_RESPONSE : MSG_NONE;
+	case 0x82: /* SUBSCRIBE: identifier, filters or properties */
+		return len > 8 && (b[4] == 0 || b[5] == 0) ? MSG_REQUEST : MSG_NONE;
+	case 0x90: /* SUBACK: identifier, properties, codes */
+		return len == 5 && (b[4] <= 2 || b[4] == 0x80) ? MSG_RESPONSE : MSG_NONE;
+	case 0xc0: /* PINGREQ */
+		return len == 2 ? MSG_REQUEST : MSG_NONE;
+	case 0xd0: /* PINGRESP */
+		return len == 2 ? MSG_RESPONSE : MSG_NONE;
+	}
+	return MSG_NONE;
+}
+
+/* AUTH of MQTT 5 with an authentication method, also without the fixed header. */
+static __always_inline bool is_mqtt_auth(const __u8 *b)
+{
+	return (b[0] == 0xf0 && (b[2] == 0x18 || b[2] == 0x19) && b[4] == 0x15 && b[5] == 0) ||
+	       ((b[0] == 0x18 || b[0] == 0x19) && b[2] == 0x15 && b[3] == 0);
+}
+
 static __always_inline bool is_wanted(enum proto p)
 {
 	return wanted_protocols & 1U << p;
@@ -320,6 +365,9 @@ static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *pr
 		return m;
 	*proto = PROTO_AMQP;
 	if (is_wanted(PROTO_AMQP) && (m = amqp_message(b, len)))
+		return m;
+	*proto = PROTO_MQTT;
+	if (is_wanted(PROTO_MQTT) && (m = mqtt_message(b, len)))
 		return m;
 	*proto = PROTO_UNKNOWN;
 	return MSG_NONE;
@@ -390,6 +438,8 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 		return b[0] == 0x80 && (b[1] == 0x21 || b[1] == 0x22);
 	case PROTO_AMQP: /* a frame; or its payload, when the header was read alone */
 		return (b[0] == 1 && is_amqp_secret(big_endian(b + 7))) || is_amqp_secret(big_endian(b));
+	case PROTO_MQTT:
+		return is_mqtt_connect(b) || is_mqtt_auth(b);
 	case PROTO_NATS: /* "CONNECT {" */
 		return lower(FOUR(b[0], b[1], b[2], b[3])) == FOUR('c', 'o', 'n', 'n') &&
 		       lower(FOUR(b[4], b[5], b[6], b[7])) == FOUR('e', 'c', 't', ' ');

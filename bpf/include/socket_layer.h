@@ -609,7 +609,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		looked = copy_bytes(d, sc, AT_DATA, len < LOOK ? len : LOOK, src);
 	}
 	if (c->role == ROLE_UNKNOWN) {
-		m = looked < 4 ? 0 : recognize_once((struct look *)look, len);
+		m = looked < 2 ? 0 : recognize_once((struct look *)look, len);
 		c->proto = m >> 8;
 		m &= 0xff;
 		if (m == MSG_NONE) {

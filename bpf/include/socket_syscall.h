@@ -358,7 +358,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
 	if (c->role == ROLE_UNKNOWN) {
-		m = n < 4 ? MSG_NONE : recognize(look, len, &c->proto);
+		m = n < 2 ? MSG_NONE : recognize(look, len, &c->proto);
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
