@@ -1,0 +1,150 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mqtt
+
+// encrypted recognizes a record of TLS that holds a handshake.
+func encrypted(b []byte) bool { return len(b) >= 3 && b[0] == 0x16 && b[1] == 3 && b[2] <= 4 }
+
+// protocolName reads the beginning of CONNECT's variable header: the version's name and level.
+func protocolName(b []byte) (version, Verdict) {
+	for _, name := range [...]string{"\x00\x04MQTT", "\x00\x06MQIsdp"} {
+		n := min(len(b), len(name))
+		if string(b[:n]) != name[:n] {
+			continue
+		}
+		if len(b) <= len(name) {
+			return 0, NeedMore
+		}
+		v := version(b[len(name)] & 0x7f) // the bit says that it is a bridge
+		if v < version31 || v > version5 {
+			return 0, No
+		}
+		return v, Yes
+	}
+	return 0, No
+}
+
+// Recognize tells from the first bytes of a direction whether a packet starts there that only
+// one side sends, and which: CONNECT, also without its fixed header, which some servers read
+// alone; CONNACK; SUBSCRIBE and SUBACK, PINGREQ and PINGRESP when b is all of it. PUBLISH goes
+// both ways.
+func Recognize(b []byte) (Direction, Verdict) {
+	if len(b) == 0 {
+		return Request, NeedMore
+	}
+	if _, v := protocolName(b); v != No {
+		return Request, v
+	}
+	size, n := varint(b[1:])
+	switch {
+	case len(b) < 2 || n == 0:
+		if b[0]>>4 == ptConnect && b[0]&15 == 0 {
+			return Request, NeedMore
+		}
+		return Request, No
+	case n < 0:
+		return Request, No
+	}
+	rest := b[1+n:]
+	whole := int64(len(rest)) == size
+	switch b[0] {
+	case ptConnect << 4:
+		if size < 10 {
+			return Request, No
+		}
+		_, v := protocolName(rest)
+		return Request, v
+	case ptConnack << 4:
+		if whole && size >= 2 && rest[0] <= 1 && (size == 2 && rest[1] <= 5 || size > 2 && int64(rest[2])+3 == size) {
+			return Response, Yes
+		}
+	case ptSubscribe<<4 | 2:
+		if whole && size >= 6 {
+			return Request, Yes
+		}
+	case ptSuback << 4:
+		if whole && size >= 3 {
+			return Response, Yes
+		}
+	case ptPingreq << 4:
+		if whole && size == 0 {
+			return Request, Yes
+		}
+	case ptPingresp << 4:
+		if whole && size == 0 {
+			return Response, Yes
+		}
+	}
+	return Request, No
+}
+
+// maxOther bounds packets but PUBLISH where their beginning is not certain, in bytes.
+const maxOther = 1 << 16
+
+// resync looks for a packet: at the beginning of b, if that is a segment's, and elsewhere for
+// two whole publishes that follow each other up to the end or to another packet. It gives the
+// number of bytes before it.
+func resync(d Direction, v version, b []byte, segmentStart bool) (int, bool) {
+	if segmentStart {
+		if _, ok := chain(d, v, b, 3); ok {
+			return 0, true
+		}
+	}
+	for i := 1; i < len(b); i++ {
+		if b[i]>>4 != ptPublish {
+			continue
+		}
+		if publishes, ok := chain(d, v, b[i:], 8); ok && publishes >= 2 {
+			return i, true
+		}
+	}
+	return len(b), false
+}
+
+// chain follows at most so many packets and counts the whole publishes among them. It tells
+// whether all are valid as far as they are there.
+func chain(d Direction, v version, b []byte, most int) (publishes int, ok bool) {
+	for range most {
+		if len(b) == 0 {
+			return publishes, true
+		}
+		first := b[0]
+		if !validFirst(d, first) {
+			return publishes, false
+		}
+		size, n := varint(b[1:])
+		if n < 0 {
+			return publishes, false
+		}
+		if n == 0 {
+			return publishes, true
+		}
+		if !validSize(first, size) || first>>4 != ptPublish && size > maxOther {
+			return publishes, false
+		}
+		rest := b[1+n:]
+		whole := int64(len(rest)) >= size
+		body := rest[:min(int64(len(rest)), size)]
+		switch first >> 4 {
+		case ptPublish:
+			var p publish
+			r := p.read(first, body, size, v, false)
+			if r == bad || r == done && len(p.topic) == 0 && p.alias == 0 {
+				return publishes, false
+			}
+			if whole && r == done {
+				publishes++
+			}
+		case ptConnect:
+			if _, v := protocolName(body); v == No {
+				return publishes, false
+			}
+		}
+		if !whole {
+			return publishes, true
+		}
+		b = rest[size:]
+	}
+	return publishes, true
+}
