@@ -59,10 +59,16 @@ func headerVerdict(b []byte) Verdict {
 	return Yes
 }
 
+// The longest lines that are recognized: commands may name many keys, answers one.
+const (
+	maxCommandLine = 8192
+	maxAnswerLine  = 511
+)
+
 // lineVerdict judges a line as a command.
 func lineVerdict(b []byte) Verdict {
 	line, whole := firstLine(b)
-	if !printable(line) {
+	if len(line) > maxCommandLine || !printable(line) {
 		return No
 	}
 	f := bytes.Fields(line)
@@ -73,7 +79,7 @@ func lineVerdict(b []byte) Verdict {
 		if len(f) == 1 && line[len(line)-1] != ' ' {
 			return prefixVerdict(f[0])
 		}
-		if textCommand(f[0]) == nil || len(line) > 8192 {
+		if textCommand(f[0]) == nil {
 			return No
 		}
 		return NeedMore
@@ -146,7 +152,7 @@ func prefixVerdict(b []byte) Verdict {
 // answerVerdict judges a line as a response.
 func answerVerdict(b []byte) Verdict {
 	line, whole := firstLine(b)
-	if !printable(line) {
+	if len(line) > maxAnswerLine || !printable(line) {
 		return No
 	}
 	f := bytes.Fields(line)
@@ -156,7 +162,7 @@ func answerVerdict(b []byte) Verdict {
 	if !whole {
 		for _, w := range [...]string{"VALUE ", "STORED", "NOT_STORED", "NOT_FOUND", "EXISTS", "DELETED", "TOUCHED", "END", "STAT ", "VERSION ",
 			"ERROR", "CLIENT_ERROR ", "SERVER_ERROR ", "HD", "VA ", "EN", "MN", "NF", "NS", "EX", "ME ", "OK", "RESET"} {
-			if n := min(len(w), len(line)); string(line[:n]) == w[:n] && len(line) < 512 {
+			if n := min(len(w), len(line)); string(line[:n]) == w[:n] {
 				return NeedMore
 			}
 		}
