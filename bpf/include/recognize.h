@@ -395,6 +395,13 @@ static __always_inline bool is_packed(enum proto proto)
 	return proto == PROTO_AMQP || proto == PROTO_NATS || proto == PROTO_MQTT;
 }
 
+/* Tells that a client goes on with HTTP/2 after HTTP/1.1 (RFC 7540 section 3.2). */
+static __always_inline bool is_upgrade(const __u8 *b, enum proto proto, bool is_request)
+{
+	return proto == PROTO_HTTP1 && is_request && is_wanted(PROTO_HTTP2) &&
+	       FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ') && b[4] == '*';
+}
+
 /* Tells what a segment is in a connection of a known protocol. */
 static __always_inline enum message classify(const __u8 *b, enum proto proto, bool is_request, bool turn)
 {

@@ -10,6 +10,14 @@
 
 enum { S_TRACKED, S_OPTED_OUT };
 
+/* Where the frames of one direction of HTTP/2 have come to. */
+struct h2 {
+	__u32 frame;  /* sequence number of the next frame's header */
+	__u8 state;
+	__u8 data;    /* whether what comes before that is a DATA frame's */
+	__u8 head[10]; /* of a header that comes in pieces, as far as it was seen */
+};
+
 struct conn {
 	__u64 id;
 	__u64 start;
@@ -55,6 +63,7 @@ struct conn {
 	__u64 told;	 /* when that was, ns */
 	__u64 number;	 /* of the connection, the same at both ends */
 	__u32 stored_other; /* where the other direction was when it was stored */
+	struct h2 h2[2];
 	struct seg stored; /* a request whose response has not begun; len 0: none */
 	__u8 request[STORED_MAX];
 	__u64 beyond; /* words are read across the end of the request */
@@ -72,7 +81,8 @@ struct {
  * hence the room for both. */
 struct scratch {
 	__u8 last[2 * 8]; /* room of its own for the end of a segment */
-	struct rec rec;
+	__u64 starts; /* requests that begin in the piece of HTTP/2 at hand */
+	struct rec rec; /* the data come right behind it */
 	__u8 data[STORED_MAX + 2 * CAPTURE_MAX];
 };
 

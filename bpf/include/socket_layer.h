@@ -552,8 +552,10 @@ static __always_inline bool summarize(struct conn *c, int d, struct scratch *sc,
 	c->stored.len = 0;
 	return true;
 }
+#include "socket_http2.h"
 
-static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
+/* True when the bytes are HTTP/2: then nothing was done with them. */
+static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
 				    __u32 other_seq, struct source *src, bool accepted)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -572,7 +574,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	if ((__s32)skip > 0) {
 		if (skip >= len) {
 			c->last_ts[d] = now;
-			return;
+			return false;
 		}
 		seq += skip;
 		src->off += skip;
@@ -580,7 +582,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 	}
 	sc = bpf_map_lookup_elem(&socket_scratch, &which);
 	if (!sc)
-		return;
+		return false;
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
 	is_request = (c->role == ROLE_SERVER) == (d == RX);
@@ -598,7 +600,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			ready = copy_response(c, d, sc, off, len, src);
 			barrier_var(off);
 			if (off > STORED_MAX)
-				return;
+				return false;
 			look = sc->data + off;
 		}
 	}
@@ -620,19 +622,23 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 			c->next[d] = seq + len;
 			c->pos[d] += len;
 			passed(c, d, now);
-			return;
+			return false;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
 		is_request = m == MSG_REQUEST;
 		one_at_a_time = takes_turns(c->proto);
 	}
+	if (is_upgrade(look, c->proto, is_request))
+		c->proto = PROTO_HTTP2;
+	if (c->proto == PROTO_HTTP2)
+		return true;
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
 	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
 		most = secret_head(look, c->proto, turn, was);
 		if (!most) {
 			passed(c, d, now);
-			return;
+			return false;
 		}
 	}
 	if (is_request)
@@ -648,7 +654,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		n = most;
 	if (!n) {
 		passed_unseen(c, d, sc, look, looked, len, src, now);
-		return;
+		return false;
 	}
 	c->budget[d] -= n;
 	if (is_request) {
@@ -661,7 +667,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		if (ready) {
 			keep_request(c, d, seq, len, other_seq, now);
 			passed(c, d, now);
-			return;
+			return false;
 		}
 	} else if (starts && one_at_a_time) {
 		if (c->role == ROLE_SERVER && !is_interim(look, c->proto))
@@ -670,7 +676,7 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		    other_seq == c->next[!d] && summarize(c, d, sc, look, ready, len, src, now)) {
 			c->next[d] = seq + len;
 			passed(c, d, now);
-			return;
+			return false;
 		}
 	}
 	/* A send that may not fit is reported as far as it was copied; the rest
@@ -687,6 +693,22 @@ static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u3
 		send_parts(c, d, sc, seq + len, rest, src, now);
 	}
 	passed(c, d, now);
+	return false;
+}
+
+/* Takes the bytes of a segment. Until it is known that they are HTTP/2, they are
+ * looked at as those of protocols that take turns. */
+static __always_inline void segment(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
+				    __u32 other_seq, struct source *src, bool accepted)
+{
+	__u32 off = src->off;
+
+	if (c->proto != PROTO_HTTP2) {
+		if (!segment_of_turns(sk, c, d, seq, len, other_seq, src, accepted))
+			return;
+		src->off = off;
+	}
+	segment_http2(c, d, seq, len, other_seq, src);
 }
 
 /* Reports the end of a connection, or of sending on it. */

@@ -372,6 +372,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	}
 	server = c->role == ROLE_SERVER;
 	is_request = server == (d == RX);
+	if (is_upgrade(look, c->proto, is_request))
+		c->proto = PROTO_HTTP2;
 	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;

@@ -59,10 +59,17 @@ type objectConn struct {
 	Told        uint64
 	Number      uint64
 	StoredOther uint32
-	_           [4]byte
-	Stored      objectSeg
-	Request     [512]uint8
-	Beyond      uint64
+	H2          [2]struct {
+		_     structs.HostLayout
+		Frame uint32
+		State uint8
+		Data  uint8
+		Head  [10]uint8
+	}
+	_       [4]byte
+	Stored  objectSeg
+	Request [512]uint8
+	Beyond  uint64
 }
 
 type objectCopy struct {
@@ -146,10 +153,11 @@ type objectRec struct {
 }
 
 type objectScratch struct {
-	_    structs.HostLayout
-	Last [16]uint8
-	Rec  objectRec
-	Data [25088]uint8
+	_      structs.HostLayout
+	Last   [16]uint8
+	Starts uint64
+	Rec    objectRec
+	Data   [25088]uint8
 }
 
 type objectSeg struct {
