@@ -15,6 +15,7 @@ test=(
 	nginx-light redis-server postgresql # servers to observe
 	nats-server mosquitto mosquitto-clients rabbitmq-server # brokers and their clients
 	amqp-tools python3-pika
+	nghttp2-client python3-grpcio # HTTP/2 and gRPC
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

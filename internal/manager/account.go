@@ -50,6 +50,7 @@ func (m *Manager) observe() error {
 		t.RegisterEbpfEventsDeliveredCallback(each(func(c *probe.Counts) uint64 { return c.Delivered })),
 		t.RegisterEbpfEventsSampledOutCallback(each(func(c *probe.Counts) uint64 { return c.SampledOut })),
 		t.RegisterEbpfEventsFilteredCallback(each(func(c *probe.Counts) uint64 { return c.Filtered })),
+		t.RegisterEbpfEventsIncompleteCallback(each(func(c *probe.Counts) uint64 { return c.Incomplete })),
 		t.RegisterEbpfEventsLostCallback(m.observeLost),
 		t.RegisterEbpfProbeStateCallback(m.observeState),
 		t.RegisterEbpfProcessesSelectedCallback(m.observeSelected),

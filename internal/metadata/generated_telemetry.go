@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	registrations         []metric.Registration
 	EbpfEventsDelivered   metric.Int64ObservableCounter
 	EbpfEventsFiltered    metric.Int64ObservableCounter
+	EbpfEventsIncomplete  metric.Int64ObservableCounter
 	EbpfEventsLost        metric.Int64ObservableCounter
 	EbpfEventsSampledOut  metric.Int64ObservableCounter
 	EbpfEventsSeen        metric.Int64ObservableCounter
@@ -71,6 +72,21 @@ func (builder *TelemetryBuilder) RegisterEbpfEventsFilteredCallback(cb metric.In
 		cb(ctx, &observerInt64{inst: builder.EbpfEventsFiltered, obs: o})
 		return nil
 	}, builder.EbpfEventsFiltered)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterEbpfEventsIncompleteCallback sets callback for observable EbpfEventsIncomplete metric.
+func (builder *TelemetryBuilder) RegisterEbpfEventsIncompleteCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.EbpfEventsIncomplete, obs: o})
+		return nil
+	}, builder.EbpfEventsIncomplete)
 	if err != nil {
 		return err
 	}
@@ -222,6 +238,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.EbpfEventsFiltered, err = builder.meter.Int64ObservableCounter(
 		"otelcol_ebpf_events_filtered",
 		metric.WithDescription("Events that the configuration excludes. [Development]"),
+		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfEventsIncomplete, err = builder.meter.Int64ObservableCounter(
+		"otelcol_ebpf_events_incomplete",
+		metric.WithDescription("Events whose telemetry leaves attributes out: observation began too late to know them, or the capture did not hold them. They are not lost. [Development]"),
 		metric.WithUnit("{event}"),
 	)
 	errs = errors.Join(errs, err)

@@ -12,6 +12,9 @@ type Counts struct {
 	SampledOut uint64
 	Filtered   uint64
 	Lost       [NumCauses]uint64
+	// Incomplete are those that were delivered, sampled out or filtered without some of
+	// what they should say: observation began too late to know it.
+	Incomplete uint64
 }
 
 // Cause says why an event was lost.

@@ -33,6 +33,15 @@ func TestMetricsAreDocumented(t *testing.T) {
 			c.exchange(at, at+1, 1, 1, stream.Ref{}, post, ok)
 			c.exchange(at+10, at+11, 2, 1, stream.Ref{}, post, respond(500))
 		}
+		for _, role := range []stream.Role{stream.Server, stream.Client} {
+			c := b.conn2(t, role, "10.0.0.1:80", "10.0.0.2:999")
+			for i, code := range []string{"0", "13"} {
+				id := uint32(1 + 2*i)
+				c.headers(c.client, id, true, callFields...)
+				c.headers(c.server, id, true, append(grpcHead, "grpc-status: "+code)...)
+			}
+			c.flush()
+		}
 		for _, m := range b.collect(epoch) {
 			require.Equal(t, pmetric.MetricTypeHistogram, m.Type())
 			metrics[m.Name()] = m.Unit()

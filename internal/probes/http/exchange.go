@@ -16,6 +16,9 @@ import (
 // exchange takes one exchange from the parser. ex is valid only during the call.
 func (h *handler) exchange(ex *http1.Exchange) {
 	p, c := h.p, h.peer
+	if ex.Upgraded && h.upgrade(ex) {
+		return
+	}
 	p.counts.Seen++
 	p.at = subject{p: p, peer: c, ex: ex}
 	f := &p.at.facts
@@ -163,9 +166,14 @@ func (v *held) Release(parent *correlate.Context) correlate.Context {
 	s := subject{p: p, peer: v.peer, ex: &v.ex, series: v.series, remote: parseContext(&v.ex)}
 	p.derive(v.peer, &v.ex, &s.facts)
 	ctx := s.Finish(parent)
+	p.drop(v)
+	return ctx
+}
+
+// drop keeps the memory of an exchange that was released for a later one.
+func (p *instrument) drop(v *held) {
 	v.peer, v.series, v.ex = nil, nil, http1.Exchange{}
 	if len(p.free) < maxFree && cap(v.buf) <= 4096 {
 		p.free = append(p.free, v)
 	}
-	return ctx
 }

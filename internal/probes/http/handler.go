@@ -4,6 +4,7 @@
 package http
 
 import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/aggregate"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/endpoint"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
@@ -22,6 +23,7 @@ type peer struct {
 	path, query, userAgent string
 
 	cursor cursor
+	calls  aggregate.Cursor[callKey]
 }
 
 // handler follows one connection.
@@ -33,6 +35,8 @@ type handler struct {
 	// thread is where the connection's requests are found by what their thread
 	// sends, nil for clients and Go programs.
 	thread *correlate.Conn
+	// next follows the connection after HTTP/1.1 handed it over to HTTP/2.
+	next *handler2
 	// lost is Segment.Lost as last seen, unanswered how many of these requests
 	// have not had their response yet.
 	lost, unanswered uint16
@@ -88,6 +92,10 @@ func (h *handler) learn(d stream.Direction, data []byte) bool {
 }
 
 func (h *handler) Segment(s *stream.Segment) {
+	if h.next != nil {
+		h.next.Segment(s)
+		return
+	}
 	if h.peer == nil && !h.learn(s.Dir, s.Data) {
 		return
 	}
@@ -95,6 +103,9 @@ func (h *handler) Segment(s *stream.Segment) {
 	h.lost = s.Lost
 	before := h.p.parsers.Stats().OrphanResponses
 	h.parser.Segment(h.direction(s.Dir), &s.Segment)
+	if h.next != nil {
+		h.afterUpgrade(s)
+	}
 	if h.unanswered > 0 {
 		h.answerLost(h.p.parsers.Stats().OrphanResponses - before)
 	}
@@ -109,21 +120,35 @@ func (h *handler) answerLost(orphans uint64) {
 }
 
 func (h *handler) Skip(d stream.Direction, n int64) {
-	if h.peer != nil {
+	if h.next != nil {
+		h.next.Skip(d, n)
+	} else if h.peer != nil {
 		h.parser.Skip(h.direction(d), n)
 	}
 }
 
 func (h *handler) EOF(d stream.Direction, ts uint64) {
-	if h.peer != nil {
+	if h.next != nil {
+		h.next.EOF(d, ts)
+	} else if h.peer != nil {
 		h.parser.EOF(h.direction(d), ts)
 	}
 }
 
-func (h *handler) Idle(ts uint64) { h.parser.Idle(ts) }
+func (h *handler) Idle(ts uint64) {
+	if h.next != nil {
+		h.next.Idle(ts)
+		return
+	}
+	h.parser.Idle(ts)
+}
 
 func (h *handler) Close(reason stream.CloseReason, ts uint64) {
 	h.parser.Close(reason, ts)
+	if h.next != nil {
+		h.next.Close(reason, ts)
+		h.next = nil
+	}
 	if h.thread != nil {
 		h.p.tracer.Correlator.Close(h.thread)
 	}

@@ -104,7 +104,7 @@ func newBenchFor(t testing.TB, signals probe.Signals, change func(*Config)) *ben
 	require.NoError(t, err)
 	s := &source{correlator: correlate.New(correlate.DefaultLimits())}
 	require.NoError(t, p.Load(context.Background(), &probe.Loading{Dependencies: map[string]probe.Probe{"socket": s}}))
-	require.Len(t, s.registered, 1)
+	require.Len(t, s.registered, 2)
 	b.p = p.(*instrument)
 	return b
 }

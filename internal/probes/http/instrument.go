@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func Factory() probe.Factory {
 		Manifest: probe.Manifest{
 			Name:      "http",
 			Kind:      probe.Instrument,
-			Summary:   "HTTP/1.0 and HTTP/1.1 requests, of servers and of clients",
+			Summary:   "HTTP requests and gRPC calls, of servers and of clients",
 			Signals:   probe.Traces | probe.Metrics,
 			DependsOn: []string{socket},
 			Stability: component.StabilityLevelDevelopment,
@@ -59,9 +60,12 @@ type instrument struct {
 	redactor     redactor
 	requestKeys  []string // attribute keys of captured headers
 	responseKeys []string
+	requestMeta  []string // the same of calls
+	responseMeta []string
 	tracer       *tracing.Tracer
 	strings      *intern.Strings
 	parsers      *http1.Config
+	second       *second
 	metrics      *aggregation // nil without a metrics pipeline
 
 	counts probe.Counts // without what the parsers count
@@ -98,11 +102,14 @@ func newInstrument(set probe.Settings, cfg *Config) (*instrument, error) {
 		strings:  intern.New(),
 		parsers: http1.NewConfig(http1.Options{
 			RequestHeaders:  cfg.CaptureHeaders.Request,
-			ResponseHeaders: cfg.CaptureHeaders.Response,
+			ResponseHeaders: append(slices.Clone(cfg.CaptureHeaders.Response), upgradeField),
 		}),
 		requestKeys:  headerKeys("http.request.header.", cfg.CaptureHeaders.Request),
 		responseKeys: headerKeys("http.response.header.", cfg.CaptureHeaders.Response),
 	}
+	p.requestMeta = headerKeys(keyRequestMeta, cfg.CaptureHeaders.Request)
+	p.responseMeta = headerKeys(keyResponseMeta, cfg.CaptureHeaders.Response)
+	p.second = newSecond(set, p)
 	if set.Signals.Has(probe.Metrics) {
 		p.metrics = newAggregation(cfg.Metrics, r)
 	}
@@ -125,6 +132,9 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 	}
 	p.tracer.Correlator = s.Correlator()
 	if err := s.Register(p); err != nil {
+		return err
+	}
+	if err := s.Register(p.second); err != nil {
 		return err
 	}
 	if reject := p.reject(); reject > 0 {
@@ -160,6 +170,7 @@ func (p *instrument) Lost(_ *probe.ProcessInfo, n uint64) { p.lost += n }
 func (p *instrument) Collect(_ context.Context, now time.Time) error {
 	if p.metrics != nil {
 		p.metrics.collect(p.emit, p.clock, pcommon.NewTimestampFromTime(now), p.gone)
+		p.second.calls.collect(p.emit, p.clock, pcommon.NewTimestampFromTime(now), p.gone)
 	}
 	return nil
 }
@@ -177,6 +188,7 @@ func (p *instrument) Counts() probe.Counts {
 	c.Lost[probe.Truncated] += s.DropAmbiguous + s.DropNoStatus
 	c.Lost[probe.Unmatched] += s.DropUpgraded + s.OrphanResponses - p.answeredLost
 	c.Lost[probe.Undecodable] += s.UndecodableRequests
+	p.second.count(&c)
 	c.Seen += c.TotalLost()
 	return c
 }

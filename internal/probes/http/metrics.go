@@ -111,7 +111,9 @@ func (a *aggregation) collect(emit probe.Emitter, clock probe.Clock, now pcommon
 
 func (a *aggregation) attributes(m pcommon.Map, _ stream.Role, k *seriesKey) {
 	m.EnsureCapacity(8)
-	m.PutStr(string(semconv.HTTPRequestMethodKey), methods[k.method])
+	if k.method != unknownMethod {
+		m.PutStr(string(semconv.HTTPRequestMethodKey), methods[k.method])
+	}
 	m.PutStr(string(semconv.URLSchemeKey), scheme(k.https))
 	if k.status != 0 {
 		m.PutInt(string(semconv.HTTPResponseStatusCodeKey), int64(k.status))

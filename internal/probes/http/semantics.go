@@ -23,8 +23,11 @@ func methodOf(b []byte) uint8 {
 	return 0
 }
 
-// versions are the values of network.protocol.version by HTTP/1's minor number.
-var versions = [...]string{"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"}
+// unknownMethod stands for one that was not seen.
+const unknownMethod = uint8(0xff)
+
+// versions are the values of network.protocol.version by HTTP/1's minor number, and HTTP/2.
+var versions = [...]string{"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "2"}
 
 // failure says why an exchange counts as failed.
 type failure uint8
@@ -46,6 +49,9 @@ func (f failure) errorType(status uint16) string {
 	case connectionClosed:
 		return "connection_closed"
 	default:
+		if f >= byReset {
+			return resetName(f)
+		}
 		return ""
 	}
 }

@@ -49,7 +49,9 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 	}
 	m := span.Attributes()
 	m.EnsureCapacity(p.attributeCount(c, ex, f))
-	m.PutStr(keyMethod, methods[f.method])
+	if f.method != unknownMethod {
+		m.PutStr(keyMethod, methods[f.method])
+	}
 	if f.method == 0 {
 		m.PutStr(keyMethodOriginal, p.strings.Str(ex.Method))
 	}
@@ -192,6 +194,9 @@ func (p *instrument) headers(m pcommon.Map, keys []string, values []http1.Header
 
 // spanName is "{method}" or "{method} {route}", with "HTTP" for unknown methods.
 func (p *instrument) spanName(method uint8, route int32) string {
+	if method == unknownMethod {
+		method = 0
+	}
 	if route == noRoute {
 		if method == 0 {
 			return "HTTP"
