@@ -328,6 +328,23 @@ static __always_inline bool is_mqtt_auth(const __u8 *b)
 	       ((b[0] == 0x18 || b[0] == 0x19) && b[2] == 0x15 && b[3] == 0);
 }
 
+/* A DNS query: one question, and no records but what EDNS, a signature or a
+ * zone's state need (RFC 1035 section 4.1.1). */
+static __always_inline bool is_dns_query(const __u8 *b)
+{
+	return !(b[2] & 0xf8) && !(b[3] & 0xcf) && !b[4] && b[5] == 1 && !b[6] && !b[7] &&
+	       !b[8] && b[9] <= 1 && !b[10] && b[11] <= 2 && b[12] <= 63;
+}
+
+/* DNS over TCP by a query, with its length before it or, where a server reads
+ * that by itself, without. */
+static __always_inline enum message dns_message(const __u8 *b, __u32 len)
+{
+	if (len >= 19 && (b[0] || b[1] >= 17) && is_dns_query(b + 2))
+		return MSG_REQUEST;
+	return len >= 17 && is_dns_query(b) ? MSG_REQUEST : MSG_NONE;
+}
+
 static __always_inline bool is_wanted(enum proto p)
 {
 	return wanted_protocols & 1U << p;
@@ -368,6 +385,9 @@ static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *pr
 		return m;
 	*proto = PROTO_MQTT;
 	if (is_wanted(PROTO_MQTT) && (m = mqtt_message(b, len)))
+		return m;
+	*proto = PROTO_DNS;
+	if (is_wanted(PROTO_DNS) && (m = dns_message(b, len)))
 		return m;
 	*proto = PROTO_UNKNOWN;
 	return MSG_NONE;

@@ -627,6 +627,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
 		is_request = m == MSG_REQUEST;
 		one_at_a_time = takes_turns(c->proto);
+		turn = 1; /* what came before it, as a length read by itself, was none */
 	}
 	if (is_upgrade(look, c->proto, is_request))
 		c->proto = PROTO_HTTP2;

@@ -369,6 +369,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 			return;
 		}
 		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
+		turn = 1; /* what came before it, as a length read by itself, was none */
 	}
 	server = c->role == ROLE_SERVER;
 	is_request = server == (d == RX);
