@@ -154,9 +154,13 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// assign gives the unit its loop: one of its own, or that of the first probe
-// that it depends on.
+// assign gives the unit its loop: that of the probe that it joins, one of its
+// own, or that of the first probe that it depends on.
 func (m *Manager) assign(u *unit) {
+	if d := m.units[u.factory.Manifest.Joins]; d != nil {
+		u.loop = d.loop
+		return
+	}
 	if deps := u.factory.Manifest.DependsOn; !u.bringsObject() && len(deps) > 0 {
 		u.loop = m.units[deps[0]].loop
 		return

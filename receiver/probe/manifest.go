@@ -67,6 +67,9 @@ type Manifest struct {
 	// DependsOn names the Daemons whose maps or data the probe uses. The first
 	// one's goroutine serves a probe that has no rings of its own.
 	DependsOn []string
+	// Joins names the Daemon of DependsOn on whose goroutine the probe is served though
+	// it has rings of its own: for one that takes data from both.
+	Joins string
 	// Variants are the ways to do the same, best first. The first one that the
 	// kernel supports is loaded. A probe that brings no BPF object has none.
 	Variants   []Variant
