@@ -16,6 +16,7 @@ test=(
 	nats-server mosquitto mosquitto-clients rabbitmq-server # brokers and their clients
 	amqp-tools python3-pika
 	nghttp2-client python3-grpcio # HTTP/2 and gRPC
+	dnsmasq-base bind9-dnsutils # a DNS server and its client
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

@@ -8,6 +8,7 @@ package probes
 
 import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/dns"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
@@ -25,6 +26,7 @@ func All() []probe.Factory {
 		discovery.Factory(),
 		process.Factory(),
 		socket.Factory(),
+		dns.Factory(),
 		http.Factory(),
 		memcached.Factory(),
 		messaging.Factory(),
