@@ -134,6 +134,9 @@ func (s *Sender) Shutdown(ctx context.Context) error {
 	if err == nil {
 		err = errors.New("it was not running")
 	}
+	if refused == 0 {
+		return fmt.Errorf("a pipeline had not returned when the time to shut down was over: %w", err)
+	}
 	return fmt.Errorf("the sender dropped %d items at shutdown: %w", refused, err)
 }
 
