@@ -36,7 +36,7 @@ run: build ## build and start the collector with the default configuration (as r
 	@scripts/run.sh
 
 .PHONY: test
-test: install-deps lint generate-check test-unit test-live build test-config test-own-probe test-readme ## everything: what CI runs (as root)
+test: install-deps kernels lint generate-check test-unit test-live build test-config test-own-probe test-readme test-kernels ## everything: what CI runs (as root)
 
 .PHONY: test-unit
 test-unit: ## tests that need no root, with the race detector
@@ -52,12 +52,15 @@ KERNELS ?= 5.10 6.1 6.12 6.18 7 6.12/arm64
 LOCKDOWN ?= integrity confidentiality
 LOCKDOWN_ON ?= 6.1 6.18
 
-.PHONY: test-kernels
-test-kernels: ## boot other kernels and run there what matters: KERNELS=6.1 boots one (as root)
+.PHONY: kernels
+kernels: ## fetch the kernels that tests read and boot (as root)
 	@scripts/install-deps.sh kernels
 	internal/kernels/fetch.sh $(KERNELS)
+
+.PHONY: test-kernels
+test-kernels: kernels ## boot other kernels and run there what matters: KERNELS=6.1 boots one (as root)
 	KERNELS="$(KERNELS)" LOCKDOWN="$(LOCKDOWN)" LOCKDOWN_ON="$(LOCKDOWN_ON)" UPDATE_GOLDEN=$(UPDATE) \
-		$(GO) test -count=1 -v -timeout $(TIMEOUT) -parallel 2 -run TestKernels ./internal/kernels
+		$(GO) test -count=1 -v -timeout 60m -parallel 2 -run TestKernels ./internal/kernels
 	UPDATE_GOLDEN=$(UPDATE) $(GO) test -count=1 -run TestRecord ./internal/kernels/support
 
 .PHONY: docs

@@ -118,8 +118,9 @@ func Boot(ctx context.Context, g Guest, console io.Writer) ([]Result, error) {
 // and the allocator of older kernels, which uses it all the time, then crashes
 // the guest. From 6.18 the allocator needs it for BPF arenas and hardly uses it otherwise.
 //
-// From 7.0 a program on a tracepoint can be preempted, and until it goes on the
-// kernel skips it on that processor. In emulation a tick is a few thousand
+// From 7.0 a program on a tracepoint can be preempted (kernel commit
+// a46023d5616e), and until it goes on the kernel skips it on that processor
+// (bpf_prog_get_recursion_context). In emulation a tick is a few thousand
 // instructions, so that this happens hundreds of times in a test; there the
 // guest's clock counts instructions, as if the processor were a real one.
 func (g *Guest) arguments(initrd string) []string {

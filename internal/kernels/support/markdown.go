@@ -24,6 +24,19 @@ What has no mark was booted: the receiver came to the same in that kernel. With 
 observed processes and HTTP exchanges whose number and outcome were known, and nothing was missing or wrong.
 What is marked ° is known from the kernel's types (BTF) and its configuration only.
 
+## What a kernel may skip
+
+A program on a function can be preempted, and from 7.0 on one on a tracepoint, too (kernel commit a46023d5616e). Until
+it goes on, the kernel skips it on that processor for all others: the count that keeps a program from running
+within itself is one per processor. How often that happens depends on ` + "`preempt=`" + `: with ` + "`lazy`" + `, which Debian builds from
+6.18 on, a task in the kernel gives way only after a whole tick there, or to a real-time task; with ` + "`full`" + `, to any.
+
+What was skipped is counted as ` + "`otelcol_ebpf_events_lost`" + ` with the cause ` + "`missed`" + `. An exchange of which a part was
+skipped is counted as lost as well; it is never given the response to another one. The kfunc bpf_preempt_disable
+would not help: it is in bpf_preempt_enable that the kernel then gives way, and there the program still counts as running.
+
+## The kernels
+
 `
 
 // Markdown makes the page.
