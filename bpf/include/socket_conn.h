@@ -76,7 +76,9 @@ struct {
 	__type(value, struct conn);
 } socket_conns SEC(".maps");
 
-/* Where a record is put together. One for each direction. The verifier does
+/* Where a record is put together. One for each direction, and one for what
+ * fexit/tcp_sendmsg_locked adds: each program has its own, since another task may
+ * preempt it with a different program on the same processor. The verifier does
  * not see that offset and length of a copy together stay below CAPTURE_MAX:
  * hence the room for both. */
 struct scratch {
@@ -88,17 +90,10 @@ struct scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, 3);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } socket_scratch SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} socket_ids SEC(".maps");
 
 /* How much is copied of a response: more after many requests at once, which may
  * be answered at once. */
@@ -134,15 +129,10 @@ static __always_inline bool copy_whole(struct conn *c, __u32 len, __u64 now)
 	return c->whole <= WINDOW_BYTES;
 }
 
+/* A program may preempt another one on its processor, but not in the same ns. */
 static __always_inline __u64 next_id(void)
 {
-	__u32 zero = 0;
-	__u64 *n = bpf_map_lookup_elem(&socket_ids, &zero);
-
-	if (!n)
-		return 0;
-	*n += 1;
-	return (__u64)bpf_get_smp_processor_id() << 48 | *n;
+	return bpf_ktime_get_boot_ns() << 10 | (bpf_get_smp_processor_id() & 1023);
 }
 
 /* The requests that a thread has received and not yet begun to answer. With

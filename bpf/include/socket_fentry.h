@@ -68,7 +68,7 @@ int BPF_PROG(socket_fexit_send, struct sock *sk, struct msghdr *msg, __u64 size,
 {
 	struct source src = {.in_place = true};
 	struct scratch *sc;
-	__u32 len, n, which = TX;
+	__u32 len, n, which = 2; /* not that of the program before it */
 	struct conn *c;
 	struct seqs q;
 	struct at a;
@@ -139,7 +139,7 @@ static __always_inline void unix_bytes(struct socket *sock, const struct msghdr 
 
 	if (ret <= 0 || !sk || proc_state(tgid) == PROC_IGNORED)
 		return;
-	c = fd_conn_of(sk, sock->file ? sock->file->f_inode->i_ino : 0, tgid);
+	c = fd_conn_of(sk, sock->file ? sock->file->f_inode->i_ino : 0, d, tgid);
 	if (!c)
 		return;
 	a = at_of(&msg->msg_iter);

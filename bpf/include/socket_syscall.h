@@ -56,7 +56,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct fd_conn);
 } socket_new_fd SEC(".maps");
@@ -68,7 +68,7 @@ struct fd_scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* by direction, as in socket_scratch */
 	__type(key, __u32);
 	__type(value, struct fd_scratch);
 } socket_fd_scratch SEC(".maps");
@@ -108,11 +108,10 @@ static __always_inline bool read_buffer(struct user_iovec *v, const struct buffe
 	return true;
 }
 
-static __always_inline struct fd_conn *new_fd_conn(__u64 key, struct sock *sk, __u64 ino,
+static __always_inline struct fd_conn *new_fd_conn(__u64 key, struct sock *sk, __u64 ino, __u32 d,
 						   __u32 tgid, __u64 start)
 {
-	__u32 zero = 0;
-	struct fd_conn *c = bpf_map_lookup_elem(&socket_new_fd, &zero);
+	struct fd_conn *c = bpf_map_lookup_elem(&socket_new_fd, &d);
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 
 	if (!c || (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
@@ -143,7 +142,7 @@ static __always_inline struct fd_conn *new_fd_conn(__u64 key, struct sock *sk, _
 	return bpf_map_lookup_elem(&socket_fds, &key);
 }
 
-static __always_inline struct fd_conn *fd_conn_of(struct sock *sk, __u64 ino, __u32 tgid)
+static __always_inline struct fd_conn *fd_conn_of(struct sock *sk, __u64 ino, __u32 d, __u32 tgid)
 {
 	__u64 key = (__u64)sk, start;
 	struct fd_conn *c = bpf_map_lookup_elem(&socket_fds, &key);
@@ -161,7 +160,7 @@ static __always_inline struct fd_conn *fd_conn_of(struct sock *sk, __u64 ino, __
 		c->start = start;
 		return c;
 	}
-	return new_fd_conn(key, sk, ino, tgid, start);
+	return new_fd_conn(key, sk, ino, d, tgid, start);
 }
 
 /* Copies up to n bytes from the process's buffers. */
@@ -344,11 +343,11 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	struct seg *s;
 	struct rec *r;
 	enum message m;
-	__u32 zero = 0, n = 0, cap = 0, most;
+	__u32 which = d, n = 0, cap = 0, most;
 	__u8 *look, starts, turn, was;
 	bool is_request, server;
 
-	sc = bpf_map_lookup_elem(&socket_fd_scratch, &zero);
+	sc = bpf_map_lookup_elem(&socket_fd_scratch, &which);
 	if (!sc)
 		return;
 	look = sc->data;
@@ -464,7 +463,7 @@ static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct bu
 	sk = sock_of(fd, SOCK_STREAM, &ino);
 	if (!sk)
 		return;
-	c = fd_conn_of(sk, ino, tgid);
+	c = fd_conn_of(sk, ino, d, tgid);
 	if (!c)
 		return;
 	if (!c->is_tcp) {

@@ -1,6 +1,8 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package kernels
 
 import (
@@ -15,9 +17,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/mikelolasagasti/xz"
 )
@@ -84,6 +88,11 @@ func Boot(ctx context.Context, g Guest, console io.Writer) ([]Result, error) {
 	if g.Arch == "arm64" {
 		cmd = exec.CommandContext(ctx, "qemu-system-aarch64", g.arguments(path)...)
 	}
+	// It ends with this process, however that ends. The kernel tells it so when the
+	// thread ends that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

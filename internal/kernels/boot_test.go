@@ -1,6 +1,8 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux && (amd64 || arm64)
+
 package kernels
 
 import (
@@ -131,7 +133,7 @@ func build(t *testing.T, root, out, arch string) []Binary {
 		run("test", "-c", "-ldflags=-s -w", "-o", path, "./"+s.folder)
 		binaries = append(binaries, Binary{
 			Name: s.folder, Path: path, Root: root, Package: s.folder,
-			Args: []string{"-test.v", "-test.short", "-test.timeout=15m", "-test.run=" + s.tests},
+			Args: []string{"-test.v", "-test.timeout=15m", "-test.run=" + s.tests},
 		})
 	}
 	return binaries

@@ -5,9 +5,10 @@
 # Fetches Debian cloud kernels into .cache/kernels/<release>/: vmlinuz, config-<release> and the few
 # modules the tests load. Nothing is installed.
 #
-#   internal/kernels/fetch.sh [-p] [SERIES[/ARCH]...]     default: 5.10 6.1 6.12 6.18 7 6.12/arm64
+#   internal/kernels/fetch.sh [-p] [-n] [SERIES[/ARCH]...]     default: 5.10 6.1 6.12 6.18 7 6.12/arm64
 #
-# SERIES is a version prefix; the newest package of it that the mirror still holds is taken.
+# SERIES is a version prefix; the newest package of it that the mirror still holds is taken, unless there
+# is one already: -n asks the mirror all the same.
 # -p writes the hash of a package seen for the first time into kernels.sha256. A package that is
 # listed there must have that hash.
 #
@@ -21,10 +22,12 @@ cache=${KERNEL_CACHE:-$root/.cache/kernels}
 pins=$here/kernels.sha256
 modules='veth dummy sch_ingress cls_bpf virtio_console'
 pin=
+newest=
 
-while getopts p flag; do
+while getopts pn flag; do
 	case $flag in
 	p) pin=1 ;;
+	n) newest=1 ;;
 	*) exit 3 ;;
 	esac
 done
@@ -62,6 +65,25 @@ with() {
 		-o Dir::Cache="$apt/cache" -o APT::Architectures=amd64,arm64 -o APT::Sandbox::User=root \
 		-o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
+
+# cached SERIES ARCH prints the newest release that is there.
+cached() {
+	for image in "$cache/$1"[.-]*-cloud-"$2"/vmlinuz; do
+		if [ -s "$image" ]; then basename "$(dirname "$image")"; fi
+	done | sort -V | tail -n 1
+}
+
+# What is there already needs no mirror.
+missing=
+for want in "$@"; do
+	arch=amd64
+	case $want in */*) arch=${want#*/} ;; esac
+	have=$(cached "${want%%/*}" "$arch")
+	if [ -n "$have" ] && [ -z "$newest" ]; then echo "$want: $have (cached)"; else missing="$missing $want"; fi
+done
+[ -n "$missing" ] || exit 0
+# shellcheck disable=SC2086 # words
+set -- $missing
 
 # The lists are good for a day: the pins, not the lists, say what is fetched again.
 if [ -z "$(find "$apt/lists" -name '*_Packages*' -mtime -1 2>/dev/null | head -n 1)" ]; then

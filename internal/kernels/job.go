@@ -27,3 +27,7 @@ const (
 	// LineDone is the last one.
 	LineDone = "@done"
 )
+
+// InGuest is set in the environment of what runs in a guest: programs are ten
+// times slower there, and what does not depend on the kernel need not run.
+const InGuest = "EBPFRECEIVER_GUEST"

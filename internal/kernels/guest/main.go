@@ -117,7 +117,7 @@ func loopbackUp() error {
 func execute(n int, run kernels.Run) int {
 	cmd := exec.Command(run.Path, run.Args...)
 	cmd.Dir = run.Dir
-	cmd.Env = []string{"HOME=/tmp", "TMPDIR=/tmp", "PATH=/bin"}
+	cmd.Env = []string{"HOME=/tmp", "TMPDIR=/tmp", "PATH=/bin", kernels.InGuest + "=1"}
 	r, w, err := os.Pipe()
 	if err != nil {
 		fmt.Fprintln(os.Stdout, "guest:", err)

@@ -219,7 +219,6 @@ const (
 	objectMapSocketFdScratch      = "socket_fd_scratch"
 	objectMapSocketFds            = "socket_fds"
 	objectMapSocketHashed         = "socket_hashed"
-	objectMapSocketIds            = "socket_ids"
 	objectMapSocketNewFd          = "socket_new_fd"
 	objectMapSocketNoConn         = "socket_no_conn"
 	objectMapSocketScratch        = "socket_scratch"
@@ -338,7 +337,6 @@ type objectMapSpecs struct {
 	SocketFdScratch *ebpf.MapSpec `ebpf:"socket_fd_scratch"`
 	SocketFds       *ebpf.MapSpec `ebpf:"socket_fds"`
 	SocketHashed    *ebpf.MapSpec `ebpf:"socket_hashed"`
-	SocketIds       *ebpf.MapSpec `ebpf:"socket_ids"`
 	SocketNewFd     *ebpf.MapSpec `ebpf:"socket_new_fd"`
 	SocketNoConn    *ebpf.MapSpec `ebpf:"socket_no_conn"`
 	SocketScratch   *ebpf.MapSpec `ebpf:"socket_scratch"`
@@ -395,7 +393,6 @@ type objectMaps struct {
 	SocketFdScratch *ebpf.Map `ebpf:"socket_fd_scratch"`
 	SocketFds       *ebpf.Map `ebpf:"socket_fds"`
 	SocketHashed    *ebpf.Map `ebpf:"socket_hashed"`
-	SocketIds       *ebpf.Map `ebpf:"socket_ids"`
 	SocketNewFd     *ebpf.Map `ebpf:"socket_new_fd"`
 	SocketNoConn    *ebpf.Map `ebpf:"socket_no_conn"`
 	SocketScratch   *ebpf.Map `ebpf:"socket_scratch"`
@@ -415,7 +412,6 @@ func (m *objectMaps) Close() error {
 		m.SocketFdScratch,
 		m.SocketFds,
 		m.SocketHashed,
-		m.SocketIds,
 		m.SocketNewFd,
 		m.SocketNoConn,
 		m.SocketScratch,
