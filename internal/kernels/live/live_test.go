@@ -42,8 +42,9 @@ type choice struct {
 	forced map[string]any
 }
 
-// choices are the receiver's own one and each other variant that this kernel
-// has of any probe. runs tells which variant of which probe is the own choice.
+// choices are the receiver's own one and others in which each other variant that
+// this kernel has of any probe comes once. runs tells which variant of which probe
+// is the own choice.
 func choices(t *testing.T) (able []choice, unable map[variant]string, runs support.Told) {
 	t.Helper()
 	k, err := kernel.Running(t.Context())
@@ -59,9 +60,15 @@ func choices(t *testing.T) (able []choice, unable map[variant]string, runs suppo
 	able, unable, runs = []choice{{name: "own choice"}}, map[variant]string{}, support.Told{}
 	for _, r := range resolutions {
 		for i, c := range r.Candidates {
-			if i > 0 && r.State != compat.None {
-				able = append(able, choice{r.Probe + "=" + c.Variant, map[string]any{r.Probe: c.Variant}})
+			if i == 0 || r.State == compat.None {
+				continue
 			}
+			// The first weaker variants of all probes together, then the second: to start takes long.
+			if i == len(able) {
+				able = append(able, choice{forced: map[string]any{}})
+			}
+			able[i].forced[r.Probe] = c.Variant
+			able[i].name = strings.TrimPrefix(able[i].name+","+r.Probe+"="+c.Variant, ",")
 		}
 		if r.State != compat.None {
 			runs[r.Probe] = ""
