@@ -43,7 +43,7 @@ func TestSplitComment(t *testing.T) {
 		"/*/":                                        "",
 		"/*" + context:                               "",
 	} {
-		rest, r := splitComment([]byte(in))
+		rest, r := splitComment([]byte(in), true)
 		if want == "" {
 			assert.Equal(t, in, string(rest))
 			assert.Equal(t, tracing.Remote{}, r, in)
@@ -53,6 +53,40 @@ func TestSplitComment(t *testing.T) {
 		assert.True(t, r.Valid, in)
 		assert.Equal(t, tracing.Keep, r.Decided)
 		assert.Equal(t, "b7ad6b7169203331", hex.EncodeToString(r.SpanID[:]))
+	}
+}
+
+// PostgreSQL's comments may hold others; MySQL's end with the first end.
+func TestSplitNestedComment(t *testing.T) {
+	const context = "traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'"
+	for in, want := range map[string]string{
+		"SELECT 1 /* a /* b */ " + context + " */":       "SELECT 1",
+		"SELECT 1 /* a /* " + context + " */ b /**/ */;": "SELECT 1",
+		"/* a /* b */ " + context + " */ SELECT 1":       "SELECT 1",
+		"SELECT '*/' /*" + context + "*/":                "SELECT '*/'",
+	} {
+		rest, r := splitComment([]byte(in), true)
+		assert.Equal(t, want, string(rest), in)
+		assert.True(t, r.Valid, in)
+	}
+	rest, r := splitComment([]byte("/* a /*"+context+"*/ SELECT 1"), false)
+	assert.Equal(t, "SELECT 1", string(rest))
+	assert.True(t, r.Valid)
+}
+
+func TestTracestateInComment(t *testing.T) {
+	const context = "traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'"
+	for state, want := range map[string]string{
+		"congo%3Dt61rcWkgMzE%2Crojo%3D00f067aa0ba902b7": "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7",
+		"a=b":     "a=b",
+		"a%3":     "",
+		"a%0ab":   "",
+		"":        "",
+		"a%3D%C3": "",
+	} {
+		_, r := splitComment([]byte("SELECT 1 /*action='x',"+context+",tracestate='"+state+"'*/"), true)
+		assert.True(t, r.Valid)
+		assert.Equal(t, want, string(r.State), state)
 	}
 }
 

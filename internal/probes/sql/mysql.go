@@ -89,7 +89,7 @@ func (s *mysqlSide) emit(c *db.Conn, in *mysql.Exchange) {
 	}
 	ex.SetTimes(in.RequestStart, in.RequestEnd, in.ResponseStart, in.ResponseEnd, in.End)
 	if in.Text != nil && operation == "" {
-		text, remote := splitComment(in.Text)
+		text, remote := splitComment(in.Text, false)
 		if in.Command == mysql.ComQuery { // else it is the context of the preparation
 			ex.Remote = remote
 		}

@@ -58,7 +58,7 @@ func (s *postgresqlSide) emit(c *db.Conn, in *postgresql.Exchange) {
 	case in.Kind == postgresql.KindFunction:
 		ex.Operation = "FUNCTION CALL"
 	case in.Text != nil:
-		text, remote := splitComment(in.Text)
+		text, remote := splitComment(in.Text, true)
 		if !in.Prepared { // else it is the context of an earlier call
 			ex.Remote = remote
 		}

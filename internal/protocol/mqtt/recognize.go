@@ -60,11 +60,11 @@ func Recognize(b []byte) (Direction, Verdict) {
 			return Response, Yes
 		}
 	case ptSubscribe<<4 | 2:
-		if whole && size >= 6 {
+		if whole && size >= 6 && isSubscribe(rest) {
 			return Request, Yes
 		}
 	case ptSuback << 4:
-		if whole && size >= 3 {
+		if whole && size >= 3 && isSuback(rest) {
 			return Response, Yes
 		}
 	case ptPingreq << 4:
@@ -77,6 +77,67 @@ func Recognize(b []byte) (Direction, Verdict) {
 		}
 	}
 	return Request, No
+}
+
+// afterID passes the packet identifier, which is not 0, and with properties those of MQTT 5.
+func afterID(b []byte, properties bool) ([]byte, bool) {
+	if len(b) < 3 || b[0]|b[1] == 0 {
+		return nil, false
+	}
+	b = b[2:]
+	if properties {
+		size, n := varint(b)
+		if n <= 0 || size > int64(len(b)-n) {
+			return nil, false
+		}
+		b = b[int64(n)+size:]
+	}
+	return b, len(b) > 0
+}
+
+// isSubscribe follows the filters of a whole SUBSCRIBE, each with its options (MQTT 3.1.1 and
+// 5, section 3.8.3).
+func isSubscribe(b []byte) bool {
+	filters := func(b []byte, options byte) bool {
+		for len(b) > 0 {
+			if len(b) < 4 {
+				return false
+			}
+			n := int(b[0])<<8 | int(b[1])
+			if n == 0 || len(b) < n+3 || b[n+2]&^options != 0 || b[n+2]&3 == 3 {
+				return false
+			}
+			for _, c := range b[2 : n+2] {
+				if c < ' ' {
+					return false
+				}
+			}
+			b = b[n+3:]
+		}
+		return true
+	}
+	if rest, ok := afterID(b, false); ok && filters(rest, 3) {
+		return true
+	}
+	rest, ok := afterID(b, true)
+	return ok && filters(rest, 0x3f)
+}
+
+// isSuback looks at the codes of a whole SUBACK, one for each filter (section 3.9.3).
+func isSuback(b []byte) bool {
+	codes := func(b []byte) bool {
+		for _, c := range b {
+			if c > 2 && c != 0x80 && (c < 0x83 || c > 0xa2) {
+				return false
+			}
+		}
+		return true
+	}
+	if rest, ok := afterID(b, false); ok && codes(rest) {
+		return true
+	}
+	rest, ok := afterID(b, true)
+	return ok && codes(rest)
 }
 
 // maxOther bounds packets but PUBLISH where their beginning is not certain, in bytes.

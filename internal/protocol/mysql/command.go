@@ -3,18 +3,22 @@
 
 package mysql
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // capabilities of the login response.
 const (
-	capWithDB     = 1 << 3
-	capCompress   = 1 << 5
-	capProtocol41 = 1 << 9
-	capTLS        = 1 << 11
-	capSecure     = 1 << 15
-	capLenencAuth = 1 << 21
-	capZstd       = 1 << 26
-	sslRequestLen = 32
+	capWithDB          = 1 << 3
+	capCompress        = 1 << 5
+	capProtocol41      = 1 << 9
+	capMultiStatements = 1 << 16
+	capTLS             = 1 << 11
+	capSecure          = 1 << 15
+	capLenencAuth      = 1 << 21
+	capZstd            = 1 << 26
+	sslRequestLen      = 32
 )
 
 // login reads HandshakeResponse41 and COM_CHANGE_USER byte by byte, so that no buffer ever
@@ -244,7 +248,7 @@ func (p *Parser) command(b []byte) {
 	it := p.add(c)
 	if it == nil {
 		p.cfg.release(s)
-		if c == ComInitDB || c == ComChangeUser || s != nil && usesDB(s.text) {
+		if c == ComInitDB || c == ComChangeUser || s != nil && mayUseDB(s.text, p.severalStatements()) {
 			p.dbKnown = false
 		}
 		return
@@ -261,9 +265,15 @@ func (p *Parser) command(b []byte) {
 		p.nextDB, it.changesDB = append(p.nextDB[:0], b...), true
 	case ComChangeUser:
 		it.changesDB = true
+	case ComSetOption: // there is none but that of several statements
+		p.login.caps |= capMultiStatements
 	case ComQuery:
-		if s != nil && usesDB(s.text) {
+		switch {
+		case s == nil:
+		case usesDB(s.text):
 			p.nextDB, it.changesDB = append(p.nextDB[:0], usedDB(s)...), true
+		case mayUseDB(s.text, p.severalStatements()):
+			p.nextDB, it.changesDB = p.nextDB[:0], true
 		}
 	default:
 	}
@@ -346,6 +356,52 @@ func usesDB(text []byte) bool {
 		text = text[1:]
 	}
 	return len(text) > 4 && text[0]|0x20 == 'u' && text[1]|0x20 == 's' && text[2]|0x20 == 'e' && (text[3] <= ' ' || text[3] == '`')
+}
+
+// mayUseDB reports a text in which a statement may be a USE that usesDB does not tell: one
+// behind a comment, or with several behind another. What stands in a literal counts too.
+func mayUseDB(text []byte, several bool) bool {
+	for {
+		text = skipComments(text)
+		if usesDB(text) {
+			return true
+		}
+		at := bytes.IndexByte(text, ';')
+		if !several || at < 0 {
+			return false
+		}
+		text = text[at+1:]
+	}
+}
+
+// skipComments passes blanks and comments at the beginning of a statement.
+func skipComments(b []byte) []byte {
+	for len(b) > 0 {
+		end := -1
+		switch {
+		case b[0] <= ' ':
+			b = b[1:]
+			continue
+		case bytes.HasPrefix(b, []byte("/*")):
+			if end = bytes.Index(b, []byte("*/")); end >= 0 {
+				end++
+			}
+		case b[0] == '#', bytes.HasPrefix(b, []byte("-- ")):
+			end = bytes.IndexByte(b, '\n')
+		default:
+			return b
+		}
+		if end < 0 {
+			return nil
+		}
+		b = b[end+1:]
+	}
+	return nil
+}
+
+// severalStatements reports that a text may hold more than one, as far as the login tells.
+func (p *Parser) severalStatements() bool {
+	return !p.login.known || p.login.caps&capMultiStatements != 0
 }
 
 // usedDB is the database of a plain USE statement, empty when it is anything else.

@@ -55,6 +55,8 @@ func TestExchanges(t *testing.T) {
 			"query \"select 1\" 1: 3 affected complete\nquery \"select 2\" 1: 3 affected complete"},
 		{"change of user", []event{rq(com(ComChangeUser, "bob\x00\x04HASHshop\x00\x21\x00x\x00")), rs(packets("\xfeplugin\x00salt\x00")), rq(pkt(2, "HASH")), rs(pkt(3, ok)), q, rs(packets(ok))},
 			"change_user complete\nquery \"q\" db=shop 1: 3 affected complete"},
+		{"use among several", []event{rq(com(ComQuery, "use x")), rs(packets(ok)), q, rs(packets(failed)), rq(com(ComQuery, "select 1; /* c */ use y")), rs(packets(ok)), q, rs(packets(failed))},
+			"query \"use x\" 1: 3 affected complete\nquery \"q\" db=x error 1064 42000 complete\nquery \"select 1; /* c */ use y\" db=x 1: 3 affected complete\nquery \"q\" error 1064 42000 complete"},
 		{"use", []event{rq(com(ComQuery, "USE `a b`")), rs(packets(ok)), rq(com(ComQuery, "use x")), rs(packets(ok)), q, rs(packets(failed))},
 			"query \"USE `a b`\" 1: 3 affected complete\nquery \"use x\" 1: 3 affected complete\nquery \"q\" db=x error 1064 42000 complete"},
 		{"joined in a response", []event{rs("\x05\x00\x00\x09row42"), q, rs(packets(ok))}, `query "q" 1: 3 affected complete`},

@@ -25,6 +25,8 @@ func Recognize(b []byte) (Direction, Verdict) {
 			return Request, v
 		}
 		return Response, responseVerdict(b, size)
+	case 2:
+		return Response, okVerdict(b[headerLen:], size) // to a login
 	}
 	return Request, No
 }
@@ -102,7 +104,7 @@ func commandVerdict(b []byte, size int64) Verdict {
 			return No
 		}
 		return yesIf(body[4] < 16 && body[5] == 1 && body[6]|body[7]|body[8] == 0)
-	case ComPing, ComResetConnection:
+	case ComPing, ComResetConnection, ComQuit, ComStatistics, ComProcessInfo, ComDebug:
 		return yesIf(whole && size == 1)
 	case ComInitDB:
 		for _, c := range body {
@@ -113,6 +115,10 @@ func commandVerdict(b []byte, size int64) Verdict {
 		return yesIf(whole && size >= 4)
 	case ComStmtClose, ComStmtReset:
 		return yesIf(whole && size == 5 && body[3] == 0 && body[2] == 0)
+	case ComStmtFetch: // a statement and a number of rows
+		return yesIf(whole && size == 9 && body[3]|body[2]|body[7] == 0)
+	case ComStmtLongData: // a statement and a parameter
+		return yesIf(size > 7 && len(body) >= 6 && body[3]|body[2]|body[5] == 0)
 	default:
 		return No
 	}
@@ -124,6 +130,9 @@ func textVerdict(b []byte, whole bool) Verdict {
 	}
 	if len(b) < 2 || !whole && len(b) < minText {
 		return No
+	}
+	if whole && b[len(b)-1] == 0 {
+		b = b[:len(b)-1] // some clients send it
 	}
 	for i, c := range b {
 		if c < ' ' && (c < '\t' || c > '\r') && i < 64 || i < minText && c >= 0x7f {
@@ -137,7 +146,6 @@ func textVerdict(b []byte, whole bool) Verdict {
 // responseVerdict judges OK, ERR and the beginning of a result set.
 func responseVerdict(b []byte, size int64) Verdict {
 	body := b[headerLen:]
-	whole := int64(len(body)) == size
 	switch {
 	case body[0] == 0xff && size >= 9 && len(body) >= 9:
 		if body[3] != '#' {
@@ -149,14 +157,38 @@ func responseVerdict(b []byte, size int64) Verdict {
 			}
 		}
 		return Yes
-	case body[0] == 0 && size == 7 && whole:
-		// One of many protocols' small messages, unless status and warnings are plain.
-		return yesIf(body[3]&0xfc == 0 && body[4]&0xb0 == 0 && body[5]|body[6] == 0 && body[3] != 0)
+	case body[0] == 0:
+		return okVerdict(body, size)
 	case size <= 2 && body[0] > 0 && body[0] < 0xfb && int64(len(body)) > size+headerLen+4:
 		def := body[size:] // "def", the catalog, begins every definition
 		return yesIf(def[3] == 2 && def[4] == 3 && string(def[5:8]) == "def")
 	}
 	return No
+}
+
+// okVerdict judges an OK packet: counts, status and warnings, and what is told beside them.
+func okVerdict(body []byte, size int64) Verdict {
+	if len(body) < 7 || int64(len(body)) != size || body[0] != 0 || body[1] > 250 || body[2] > 250 {
+		return No
+	}
+	// One of many protocols' small messages, unless status and warnings are plain.
+	status, more := uint16(body[3])|uint16(body[4])<<8, body[7:]
+	if status&0xb0fc != 0 || status&3 == 0 || body[5]|body[6] != 0 && size == 7 || body[6] != 0 {
+		return No
+	}
+	if len(more) == 0 {
+		return Yes
+	}
+	n := int(more[0]) // the message, and after it changes of the session
+	if n >= len(more) {
+		return No
+	}
+	for _, c := range more[1 : n+1] {
+		if c < ' ' {
+			return No
+		}
+	}
+	return yesIf(n+1 == len(more) || status&0x4000 != 0)
 }
 
 // plausible reports that a command may start at b, the start of a segment of n bytes.

@@ -40,7 +40,8 @@
 //
 // # Secrets
 //
-// Of the startup message only user and database are kept. Password, SASL and GSS messages,
-// cancel keys and parameter values of Bind are passed by count; no buffer holds them. Query
-// texts are handed on raw: sanitise them before they leave the process.
+// Of the startup message only user and database are kept. Password, SASL and GSS messages and
+// cancel keys are passed by count; no buffer holds them. Of a Bind that comes in pieces the
+// beginning, in which the names stand, is held until it is whole, and with it may be parameter
+// values; then it is overwritten. Query texts are handed on raw: sanitise them before they leave the process.
 package postgresql

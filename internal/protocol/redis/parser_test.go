@@ -206,7 +206,7 @@ func TestRecognize(t *testing.T) {
 		v Verdict
 	}{
 		cmd("GET k"): {Request, Yes}, cmd("config get k"): {Request, Yes}, "*2\r\n$3\r\nGE": {Request, NeedMore}, "*": {Request, NeedMore}, "*1\r\n": {Request, NeedMore},
-		"*2\r\n$3\r\nfoo\r\n$1\r\na\r\n": {Response, Yes}, "$3\r\nabc\r\n": {Response, Yes}, "$100\r\nabc": {Response, NeedMore}, "$3\r\nabcd\r\n": {Response, No},
+		"*2\r\n$3\r\nfoo\r\n$1\r\na\r\n": {Request, NeedMore}, "*2\r\n$3\r\nfoo\r\n:1\r\n": {Response, Yes}, "$3\r\nabc\r\n": {Response, Yes}, "$100\r\nabc": {Response, NeedMore}, "$3\r\nabcd\r\n": {Response, No},
 		":1\r\n": {Response, Yes}, "+PONG\r\n": {Response, Yes}, "+OK\r\n": {Response, NeedMore}, "-ERR x\r\n": {Response, NeedMore}, "-NOAUTH x\r\n": {Response, Yes},
 		"-foo bar\r\n": {Response, No}, "+string\r\n": {Response, NeedMore}, "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n": {Response, Yes},
 		"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n$1\r\nb\r\n": {Request, Yes}, "*3\r\n$9\r\nsubscribe\r\n$1\r\n": {Response, NeedMore}, cmd("subscribe a"): {Request, Yes},

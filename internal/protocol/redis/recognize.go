@@ -10,7 +10,8 @@ import (
 
 // Recognize tells from the first bytes of a direction whether a message starts there, and
 // which. An array of strings whose first is a command of Redis is a command, unless it is a
-// confirmation of pub/sub; else what looks like a reply is one. Inline commands are not
+// confirmation of pub/sub; one whose first only might be a command needs more; else what
+// looks like a reply is one. Inline commands are not
 // recognised: "GET k", "PING" or "QUIT" begin messages of memcached, NATS and others too.
 // Nor do simple strings and errors that other protocols might say ("+OK", "-ERR"): they
 // need more.
@@ -26,10 +27,34 @@ func Recognize(b []byte) (Direction, Verdict) {
 			}
 			return Request, v
 		}
+		if v := replyVerdict(b); v != Yes || arrayVerdict(b, false) != Yes || !onlyStrings(b) {
+			return Response, v
+		}
+		return Request, NeedMore // a command of a module, or a list of words
 	case '+', '-':
 		return Response, wordVerdict(b)
 	}
 	return Response, replyVerdict(b)
+}
+
+// onlyStrings reports that the elements of an array are bulk strings, as far as it is there.
+func onlyStrings(b []byte) bool {
+	n, rest, res := header(b)
+	for range n.v {
+		if res != readDone || len(rest) == 0 {
+			return true
+		}
+		if rest[0] != '$' {
+			return false
+		}
+		var l number
+		l, rest, res = header(rest)
+		if res != readDone || l.sign != 0 || uint64(len(rest)) < l.v+2 {
+			return true
+		}
+		rest = rest[l.v+2:]
+	}
+	return true
 }
 
 // wordVerdict judges a simple string or an error by its first word.

@@ -1,0 +1,199 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package protocol_test holds what concerns all dissectors together.
+package protocol_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/amqp"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http2"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/memcached"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/mongodb"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/mqtt"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/mysql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/nats"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/postgresql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/redis"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
+)
+
+// dissectors are all that recognize connections, in the order of the matrix.
+var dissectors = []struct {
+	name      string
+	recognize func([]byte) (segment.Direction, segment.Verdict)
+}{
+	{"http1", http1.Recognize}, {"http2", http2.Recognize}, {"postgresql", postgresql.Recognize}, {"mysql", mysql.Recognize},
+	{"redis", redis.Recognize}, {"memcached", memcached.Recognize}, {"mongodb", mongodb.Recognize}, {"amqp", amqp.Recognize},
+	{"nats", nats.Recognize}, {"mqtt", mqtt.Recognize},
+}
+
+const (
+	captured = 2048 // bytes of a segment that the capture copies at least
+	patience = 8    // turns after which the capture gives a connection up
+)
+
+// conversation is a stored one with the protocol of each of its segments.
+type conversation struct {
+	name   string
+	truth  []string
+	events []segmenttest.Event
+}
+
+// conversations are the captures of all dissectors, and of protocols that none dissects.
+func conversations(t *testing.T) (all []conversation) {
+	t.Helper()
+	paths, err := filepath.Glob("*/testdata/captures/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, err := filepath.Glob("testdata/captures/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(paths, others...) {
+		protocol := strings.Split(path, "/")[0]
+		if protocol == "testdata" { // of real programs: the name begins with the protocol's
+			protocol = strings.TrimRight(strings.Split(strings.TrimSuffix(filepath.Base(path), ".txt"), "_")[0], "1")
+		}
+		c := conversation{name: path}
+		for i, e := range segmenttest.Read(t, path) {
+			truth := protocol
+			if strings.HasSuffix(path, "_upgrade.txt") && i < 2 {
+				truth = "http1" // of which HTTP/2 is asked for
+			}
+			if e.Bytes != "" {
+				c.events, c.truth = append(c.events, e), append(c.truth, truth)
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// matrix counts the segments of a protocol by who takes them for its own.
+type matrix map[string]map[string]int
+
+func (m matrix) add(truth, said string) {
+	if m[truth] == nil {
+		m[truth] = map[string]int{}
+	}
+	m[truth][said]++
+}
+
+// String has a line for each protocol. "late" are the places in a conversation at which
+// observation may begin, "missed" those from which it was not recognized in time.
+func (m matrix) String() string {
+	var b strings.Builder
+	columns := []string{"segments"}
+	for _, d := range dissectors {
+		columns = append(columns, d.name)
+	}
+	columns = append(columns, "late", "missed")
+	fmt.Fprintf(&b, "\n%-12s", "")
+	for _, c := range columns {
+		fmt.Fprintf(&b, "%11s", c)
+	}
+	rows := []string{"tls", "ssh", "random"}
+	for i := len(dissectors) - 1; i >= 0; i-- {
+		rows = append([]string{dissectors[i].name}, rows...)
+	}
+	for _, r := range rows {
+		fmt.Fprintf(&b, "\n%-12s", r)
+		for _, c := range columns {
+			fmt.Fprintf(&b, "%11d", m[r][c])
+		}
+	}
+	return b.String()
+}
+
+// No dissector takes the bytes of another protocol for its own, and each knows its own, also
+// when observation begins anywhere in a connection.
+func TestRecognition(t *testing.T) {
+	m := matrix{}
+	for _, c := range conversations(t) {
+		known := make([]bool, len(c.events))
+		for i, e := range c.events {
+			b := []byte(e.Bytes[:min(len(e.Bytes), captured)])
+			m.add(c.truth[i], "segments")
+			for _, d := range dissectors {
+				dir, verdict := d.recognize(b)
+				if verdict != segment.Yes {
+					continue
+				}
+				m.add(c.truth[i], d.name)
+				switch {
+				case d.name != c.truth[i]:
+					t.Errorf("%s %d: %s takes %.60q for its own", c.name, i, d.name, b)
+				case dir != e.Dir:
+					t.Errorf("%s %d: %.60q is of the direction %d", c.name, i, b, e.Dir)
+				default:
+					known[i] = true
+				}
+			}
+		}
+		if m[c.truth[0]][c.truth[0]] > 0 || dissects(c.truth[0]) {
+			m.joins(&c, known)
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300_000 {
+		b := make([]byte, 4+r.IntN(200))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		m.add("random", "segments")
+		for _, d := range dissectors {
+			if _, verdict := d.recognize(b); verdict == segment.Yes {
+				m.add("random", d.name)
+				t.Errorf("%s takes %.60q for its own", d.name, b)
+			}
+		}
+	}
+	t.Log(m)
+	late, missed := 0, 0
+	for _, row := range m {
+		late += row["late"]
+		missed += row["missed"]
+	}
+	t.Logf("%d of %d are missed", missed, late)
+	if missed*100 > late {
+		t.Errorf("%d of %d are missed: more than 1 %%", missed, late)
+	}
+}
+
+func dissects(protocol string) bool {
+	for _, d := range dissectors {
+		if d.name == protocol {
+			return true
+		}
+	}
+	return false
+}
+
+// joins begins to observe at each segment after which as much follows as the capture waits for.
+func (m matrix) joins(c *conversation, known []bool) {
+	for from := range c.events {
+		turns, found := 0, false
+		for i := from; i < len(c.events) && turns < patience && !found; i++ {
+			if i == from || c.events[i].Dir != c.events[i-1].Dir {
+				turns++
+			}
+			found = known[i]
+		}
+		if !found && turns < patience && from > 0 {
+			continue // the conversation ended before
+		}
+		m.add(c.truth[from], "late")
+		if !found {
+			m.add(c.truth[from], "missed")
+		}
+	}
+}
