@@ -227,6 +227,23 @@ func TestCancelledStartUndoes(t *testing.T) {
 	require.Equal(t, []string{"load a ", "attach a", "detach a", "close a"}, d.lines)
 }
 
+// A probe with rings of its own is served with the Daemon that it joins.
+func TestJoinedProbeSharesTheGoroutine(t *testing.T) {
+	m := New(Settings{Receiver: receivertest.NewNopSettings(metadata.Type)})
+	add := func(name, joins string) *unit {
+		u := &unit{name: name, factory: probe.Factory{Manifest: probe.Manifest{Name: name, Joins: joins, Variants: []probe.Variant{{Name: "only"}}}}}
+		m.units[name] = u
+		m.assign(u)
+		return u
+	}
+	daemon, joined, other := add("daemon", ""), add("joined", "daemon"), add("other", "")
+	require.Same(t, daemon.loop, joined.loop)
+	require.NotSame(t, daemon.loop, other.loop)
+
+	_, _, err := plan([]probe.Factory{{Manifest: probe.Manifest{Name: "a", Signals: probe.Traces, Joins: "b"}}}, map[string]any{"a": nil}, probe.Traces)
+	require.EqualError(t, err, `probe "a" joins "b", which it does not depend on`)
+}
+
 func TestPlan(t *testing.T) {
 	f := func(name string, kind probe.Kind, s probe.Signals, deps ...string) probe.Factory {
 		return probe.Factory{Manifest: probe.Manifest{Name: name, Kind: kind, Signals: s, DependsOn: deps}}

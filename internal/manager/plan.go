@@ -78,6 +78,9 @@ func (p *planner) visit(name string, path []string) error {
 	case open:
 		return fmt.Errorf("probes depend on each other: %s", strings.Join(path, " → "))
 	}
+	if j := f.Manifest.Joins; j != "" && !slices.Contains(f.Manifest.DependsOn, j) {
+		return fmt.Errorf("probe %q joins %q, which it does not depend on", name, j)
+	}
 	p.state[name] = open
 	for _, d := range f.Manifest.DependsOn {
 		if err := p.visit(d, path); err != nil {
