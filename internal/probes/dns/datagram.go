@@ -11,6 +11,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/dns"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 const (
@@ -54,7 +55,8 @@ type ends struct {
 	remote netip.AddrPort
 }
 
-// datagram takes one record of the kernel.
+// datagram takes one record of the kernel. Of a process that began and ended a moment ago
+// nothing may be known yet: the Daemon that follows processes reads another ring.
 func (p *instrument) datagram(raw []byte) {
 	e, data, ok := view(raw)
 	if !ok {
@@ -63,14 +65,18 @@ func (p *instrument) datagram(raw []byte) {
 	}
 	process := p.set.Processes.Lookup(e.Tgid, e.Start)
 	if process == nil {
-		p.filtered++
+		p.deferred.add(raw, e.Time)
 		return
 	}
+	p.message(e, data, process)
+}
+
+// message takes the message of a known process.
+func (p *instrument) message(e *objectDnsEvent, data []byte, process *probe.ProcessInfo) {
 	m := p.pairs.Decode(data, int(e.Len))
 	if m == nil {
 		return
 	}
-	p.datagrams++
 	// Who sends queries and receives responses is the client.
 	role, as := dns.Client, stream.Client
 	if (e.Dir == received) != m.Response {

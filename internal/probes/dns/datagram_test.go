@@ -26,14 +26,15 @@ import (
 type sink struct {
 	livetest.Logs
 	spans ptrace.SpanSlice
+	known uint32
 }
 
 func (s *sink) Span(*probe.ProcessInfo) ptrace.Span      { return s.spans.AppendEmpty() }
 func (s *sink) Metric(*probe.ProcessInfo) pmetric.Metric { return pmetric.NewMetric() }
 
-// Lookup knows one process.
-func (*sink) Lookup(pid uint32, _ uint64) *probe.ProcessInfo {
-	if pid != 7 {
+// Lookup knows one process, and another one later.
+func (s *sink) Lookup(pid uint32, _ uint64) *probe.ProcessInfo {
+	if pid != 7 && pid != s.known {
 		return nil
 	}
 	return &probe.ProcessInfo{PID: 7, Resource: pcommon.NewResource()}
@@ -106,10 +107,33 @@ func TestDatagrams(t *testing.T) {
 	c := p.Counts()
 	assert.Equal(t, c.Seen, c.Delivered+c.SampledOut+c.Filtered+c.TotalLost())
 	assert.EqualValues(t, 3, c.Delivered)
-	assert.EqualValues(t, 1, c.Filtered)
+	assert.EqualValues(t, 2, c.Filtered) // the query that was sent again, and the other process's
 	assert.EqualValues(t, 3, c.Lost[probe.Undecodable])
 	assert.Nil(t, out.spans.At(2).Attributes().AsRaw()["error.type"], "the receiver stopped; nothing is known")
 	assert.EqualValues(t, 1, out.spans.At(2).Attributes().AsRaw()[keyAgain])
+}
+
+// A process that is known only when its records have been read.
+func TestDeferred(t *testing.T) {
+	p, out := start(t)
+	late := func(e *objectDnsEvent) { e.Tgid = 50 }
+	p.datagram(record(late, query))
+	p.datagram(record(func(e *objectDnsEvent) { late(e); e.Dir = received }, response))
+	p.datagram(record(func(e *objectDnsEvent) { e.Tgid = 99 }, query))
+	p.Tick(1e9 + 1e6)
+	assert.Zero(t, out.spans.Len())
+	out.known = 50
+	p.Tick(1e9 + 2e6)
+	assert.Equal(t, 1, out.spans.Len())
+	p.Tick(3e9)
+	assert.Empty(t, p.deferred.records)
+	c := p.Counts()
+	assert.EqualValues(t, 1, c.Filtered)
+	assert.Equal(t, c.Seen, c.Delivered+c.SampledOut+c.Filtered+c.TotalLost())
+	for range 2 * maxDeferred {
+		p.datagram(record(func(e *objectDnsEvent) { e.Tgid = 99 }, query))
+	}
+	assert.Len(t, p.deferred.records, maxDeferred)
 }
 
 func TestAddress(t *testing.T) {

@@ -17,5 +17,6 @@
 // # Account
 //
 // The unit is the query: seen = delivered + sampled out + filtered + lost by cause + held.
-// Filtered are those that a client sent again: they are one exchange with the first.
+// Filtered are those that a client sent again, which are one exchange with the first, and the
+// messages of processes that turn out not to be selected.
 package dns

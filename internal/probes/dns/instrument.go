@@ -70,9 +70,8 @@ type instrument struct {
 	pairs    *dns.Pairs[ends, stream.Conn]
 	coll     *ebpf.Collection
 
-	datagrams uint64 // messages that were read
+	deferred  deferred
 	malformed uint64 // records
-	filtered  uint64 // datagrams of processes that are not selected after all
 }
 
 var (
@@ -147,10 +146,18 @@ func (p *instrument) Rings() []probe.Ring {
 }
 
 // Tick implements probe.Ticker.
-func (p *instrument) Tick(now uint64) { p.pairs.Tick(now) }
+func (p *instrument) Tick(now uint64) {
+	p.retry(now)
+	p.pairs.Tick(now)
+}
 
 // Flush implements probe.Flusher.
-func (p *instrument) Flush() { p.pairs.Close(dns.CloseShutdown, p.set.Clock.Now()) }
+func (p *instrument) Flush() {
+	now := p.set.Clock.Now()
+	p.retry(now)
+	p.deferred.drop()
+	p.pairs.Close(dns.CloseShutdown, now)
+}
 
 // Collect emits the metrics.
 func (p *instrument) Collect(_ context.Context, now time.Time) error {
@@ -190,6 +197,8 @@ func (p *instrument) Counts() probe.Counts {
 	c := p.recorder.counts
 	c.Seen += st.Retransmissions
 	c.Filtered += st.Retransmissions
+	c.Seen += p.deferred.dropped
+	c.Filtered += p.deferred.dropped
 	c.Lost[probe.RingFull] = p.counter(countLostRing) + p.recorder.lost
 	c.Lost[probe.Truncated] = p.counter(countUnreadable) + st.DropUnseen
 	c.Lost[probe.Overflow] = p.counter(countLostBatch) + st.DropOverflow
