@@ -345,6 +345,58 @@ static __always_inline enum message dns_message(const __u8 *b, __u32 len)
 	return len >= 17 && is_dns_query(b) ? MSG_REQUEST : MSG_NONE;
 }
 
+/* The sizes of a request that brokers of Kafka take (socket.request.max.bytes);
+ * the least has a header without a client id. */
+static __always_inline bool kafka_size(const __u8 *b)
+{
+	__u32 size = big_endian(b);
+
+	return size >= 10 && size <= 100 << 20;
+}
+
+/* Many servers and clients read a message's size by itself. */
+static __always_inline bool is_kafka_size(const __u8 *b, __u32 len)
+{
+	return len == 4 && kafka_size(b);
+}
+
+/* The API of a request, from what follows its size: key, version, correlation
+ * id and client id, of which the first character is looked at. -1 if it is none. */
+static __always_inline int kafka_api(const __u8 *b)
+{
+	__u32 key = (__u32)b[0] << 8 | b[1], version = (__u32)b[2] << 8 | b[3];
+	__u32 id = (__u32)b[8] << 8 | b[9];
+
+	if (key > 94 || version > 21)
+		return -1;
+	if (id == 0 || id == 0xffff) /* empty, null */
+		return key;
+	return id < 256 && b[10] >= ' ' && b[10] != 127 ? (int)key : -1;
+}
+
+/* Kafka by a request's header: its size, and len bytes behind that. A response has
+ * none, but one with a small correlation id that begins with the topics of an
+ * array looks like Produce. */
+static __always_inline enum message kafka_message(const __u8 *size, const __u8 *b, __u32 len)
+{
+	int api;
+
+	if (len < 12 || !kafka_size(size) || (b[8] | b[9]) == 0 || b[8] == 0xff)
+		return MSG_NONE;
+	api = kafka_api(b);
+	if (api < 0 || (api == 0 && big_endian(b + 4) - 1 < 8))
+		return MSG_NONE;
+	return MSG_REQUEST;
+}
+
+/* Gives n by way of memory in a map, where the verifier does not follow it: paths
+ * that differ in it alone are one to it from here. */
+static __always_inline __u32 forget(void *cell, __u32 n)
+{
+	*(volatile __u32 *)cell = n;
+	return *(volatile __u32 *)cell;
+}
+
 static __always_inline bool is_wanted(enum proto p)
 {
 	return wanted_protocols & 1U << p;
@@ -386,6 +438,9 @@ static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *pr
 	*proto = PROTO_MQTT;
 	if (is_wanted(PROTO_MQTT) && (m = mqtt_message(b, len)))
 		return m;
+	*proto = PROTO_KAFKA;
+	if (is_wanted(PROTO_KAFKA) && len > 4 && (m = kafka_message(b, b + 4, len - 4)))
+		return m;
 	*proto = PROTO_DNS;
 	if (is_wanted(PROTO_DNS) && (m = dns_message(b, len)))
 		return m;
@@ -422,17 +477,33 @@ static __always_inline bool is_upgrade(const __u8 *b, enum proto proto, bool is_
 	       FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ') && b[4] == '*';
 }
 
-/* Tells what a segment is in a connection of a known protocol. */
-static __always_inline enum message classify(const __u8 *b, enum proto proto, bool is_request, bool turn)
+/* Tells what a segment is in a connection of a known protocol. b has LOOK
+ * bytes, zero after len. */
+static __always_inline enum message classify(const __u8 *b, __u32 len, enum proto proto, bool is_request, bool turn)
 {
 	enum message m = is_request ? MSG_REQUEST : MSG_RESPONSE;
 
 	switch (proto) {
 	case PROTO_HTTP1:
 		return http1_message(FOUR(b[0], b[1], b[2], b[3])) == m ? m : MSG_NONE;
+	case PROTO_KAFKA: /* requests do not wait for responses, and some have none */
+		if (is_kafka_size(b, len))
+			return m;
+		if (is_request)
+			return len >= 14 && kafka_size(b) && kafka_api(b + 4) >= 0 ? m : MSG_NONE;
+		/* a segment of its own, or the first of some */
+		return turn || (big_endian(b) + 4 >= len && big_endian(b) <= 100 << 20) ? m : MSG_NONE;
 	default: /* messages have no mark of their own: what follows the other side's */
 		return turn || !takes_turns(proto) ? m : MSG_NONE;
 	}
+}
+
+/* Whether a segment that begins no message may be the rest of one that is to be
+ * copied: it was too short to tell, or the other side spoke in between. */
+static __always_inline bool is_rest(__u32 len, enum proto proto, bool turn)
+{
+	/* A Go server, for one, waits for the next request with a single byte. */
+	return turn && (len < 4 || proto == PROTO_KAFKA);
 }
 
 /* Tells a response that is not the last one to its request (RFC 9110 section
@@ -478,12 +549,46 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 }
 
 /* What was said of the segment before. */
-enum secrecy { PLAIN, SECRET, HEADER_ALONE };
+enum secrecy { PLAIN, SECRET, HEADER_ALONE, RAW_TOKENS };
+
+/* How many bytes of a segment are the header of a request of Kafka, whose size
+ * may have come before it. 0 if it is none. */
+static __always_inline __u32 kafka_header(const __u8 *b, __u32 len)
+{
+	if (len >= 14 && kafka_size(b) && kafka_api(b + 4) >= 0)
+		return 12;
+	return len >= 10 && kafka_api(b) >= 0 ? 8 : 0;
+}
+
+/* Kafka: SaslAuthenticate, and after version 0 of SaslHandshake all that has no
+ * header, until a request of another kind. */
+static __always_inline bool is_kafka_secret(const __u8 *b, __u32 len, bool turn, __u8 *was)
+{
+	__u32 header = kafka_header(b, len);
+	const __u8 *h = header == 12 ? b + 4 : b;
+
+	if (header && h[1] == 36) {
+		if (*was != RAW_TOKENS)
+			*was = SECRET;
+		return true;
+	}
+	if (header && h[1] == 17)
+		*was = h[3] == 0 ? RAW_TOKENS : PLAIN;
+	else if (*was == RAW_TOKENS && !header)
+		return len != 4;
+	else if (*was == SECRET && !turn)
+		return true;
+	else
+		*was = PLAIN;
+	return false;
+}
 
 /* How much may be copied all the same of a segment that stays_secret(): what
  * tells its kind. was is what was said of the segment before. */
-static __always_inline __u32 secret_head(const __u8 *b, enum proto proto, bool turn, __u8 was)
+static __always_inline __u32 secret_head(const __u8 *b, __u32 len, enum proto proto, bool turn, __u8 was)
 {
+	if (proto == PROTO_KAFKA)
+		return !turn && was == SECRET ? 0 : kafka_header(b, len);
 	if (proto != PROTO_MONGODB || (!turn && was == SECRET))
 		return 0;
 	return !turn && was == HEADER_ALONE ? mongodb_body_secret(b) : mongodb_secret(b);
@@ -500,6 +605,8 @@ static __always_inline bool is_header(enum proto proto, __u32 len)
 static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto proto, bool turn,
 					 __u8 *was)
 {
+	if (proto == PROTO_KAFKA)
+		return is_kafka_secret(b, len, turn, was);
 	if (!turn) {
 		if (*was == SECRET)
 			return true;

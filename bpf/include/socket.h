@@ -25,6 +25,7 @@ enum proto {
 	PROTO_MQTT,
 	PROTO_MONGODB,
 	PROTO_DNS,
+	PROTO_SLOTS = 16, /* room in tables: of a power of two */
 };
 
 /* Flags of a record. */
@@ -127,11 +128,11 @@ static __always_inline struct seg *next_seg(struct rec *r)
 enum counter {
 	C_SEEN,		/* records that should go out */
 	C_LOST_RING,	/* records the ring had no space for */
-	C_LOST_STARTS,	/* requests that began in these */
 	C_LOST_STORAGE, /* segments of connections there was no memory for */
 	C_OPTED_OUT,	/* connections given up: nobody dissects them */
 	C_UNREADABLE,	/* payload that could not be read (paged out) */
-	C_MAX,
+	C_LOST_STARTS,	/* requests that began in lost records: one of these for each enum proto */
+	C_MAX = C_LOST_STARTS + PROTO_SLOTS,
 };
 
 struct {
@@ -170,6 +171,11 @@ static __always_inline void count_n(enum counter which, __u64 add)
 
 	if (n)
 		__sync_fetch_and_add(n, add);
+}
+
+static __always_inline void count_lost_starts(__u8 proto, __u64 add)
+{
+	count_n(C_LOST_STARTS + (proto & (PROTO_SLOTS - 1)), add);
 }
 
 /* Wakes the reader only when much is pending: a wake-up per record halves

@@ -105,7 +105,8 @@ static __always_inline __u32 response_budget(__u32 turn_bytes)
 /* How much is copied of a segment that may begin a message. */
 static __always_inline __u32 segment_budget(enum proto proto, bool is_request, __u32 turn_bytes)
 {
-	if (is_packed(proto))
+	/* Of what a consumer of Kafka fetches, the headers of batches tell the number. */
+	if (is_packed(proto) || (proto == PROTO_KAFKA && !is_request))
 		return CAPTURE_MAX;
 	return is_request ? max_request : response_budget(turn_bytes);
 }

@@ -420,7 +420,7 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	if (bpf_ringbuf_output(&socket_events, r, size, wakeup_flags())) {
 		count(C_LOST_RING);
 		if (lost)
-			count_n(C_LOST_STARTS, lost);
+			count_lost_starts(c->proto, lost);
 		c->lost += lost;
 	} else if (off) {
 		c->host_sent = c->host_now;
@@ -520,7 +520,7 @@ static __always_inline void keep_request(struct conn *c, int d, __u32 seq, __u32
 static __always_inline __u32 copy_response(struct conn *c, int d, struct scratch *sc, __u32 off,
 					   __u32 len, const struct source *src)
 {
-	__u32 most = response_budget(c->turn_bytes);
+	__u32 most = segment_budget(c->proto, false, c->turn_bytes);
 
 	barrier_var(off);
 	if (off > STORED_MAX)
@@ -561,7 +561,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct scratch *sc;
 	enum message m;
-	bool is_request, one_at_a_time;
+	bool is_request, one_at_a_time, fresh = false;
 	__u32 which = d, n, looked, skip, ready = 0, off = 0, rest = 0, most = CAPTURE_MAX;
 	__u8 *look, starts, turn, was;
 
@@ -612,6 +612,13 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	}
 	if (c->role == ROLE_UNKNOWN) {
 		m = looked < 2 ? 0 : recognize_once((struct look *)look, len);
+		if (!m && c->stored.len && c->stored.dir == d && !turn) {
+			/* what follows the size that was read before */
+			m = kafka_message(c->request, look, len) | PROTO_KAFKA << 8;
+			fresh = m & 0xff;
+		}
+		if (!fresh)
+			c->stored.len = 0;
 		c->proto = m >> 8;
 		m &= 0xff;
 		if (m == MSG_NONE) {
@@ -619,8 +626,13 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 				c->state = S_OPTED_OUT;
 				count(C_OPTED_OUT);
 			}
-			c->next[d] = seq + len;
-			c->pos[d] += len;
+			if (is_wanted(PROTO_KAFKA) && is_kafka_size(look, len)) {
+				*(__u32 *)c->request = *(__u32 *)look;
+				keep_request(c, d, seq, len, other_seq, now);
+			} else {
+				c->next[d] = seq + len;
+				c->pos[d] += len;
+			}
 			passed(c, d, now);
 			return false;
 		}
@@ -633,20 +645,19 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		c->proto = PROTO_HTTP2;
 	if (c->proto == PROTO_HTTP2)
 		return true;
-	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
+	starts = forget(sc->last, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
 	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
-		most = secret_head(look, c->proto, turn, was);
+		most = secret_head(look, len, c->proto, turn, was);
 		if (!most) {
 			passed(c, d, now);
 			return false;
 		}
 	}
+	most = forget(sc->last, most);
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	/* Too short to tell, but it answers: a Go server, for one, waits for the
-	 * next request with a single byte. */
-	if (starts || (turn && len < 4))
+	if (starts || fresh || is_rest(len, c->proto, turn))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	else
 		ready = 0;
@@ -736,7 +747,7 @@ static __always_inline void ended(struct conn *c, const struct seqs *q, int olds
 	if (!out) {
 		count(C_LOST_RING);
 		if (starts)
-			count_n(C_LOST_STARTS, starts);
+			count_lost_starts(c->proto, starts);
 		c->lost += starts;
 		c->stored.len = 0;
 		return;

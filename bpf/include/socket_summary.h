@@ -488,7 +488,7 @@ static __always_inline void send_summary(struct conn *c, struct scratch *sc, __u
 	count(C_SEEN);
 	if (bpf_ringbuf_output(&socket_events, s, size, wakeup_flags())) {
 		count(C_LOST_RING);
-		count(C_LOST_STARTS);
+		count_lost_starts(c->proto, 1);
 	}
 }
 

@@ -36,11 +36,14 @@ struct fd_conn {
 	__u16 lost;
 	__u8 secret; /* as in struct conn */
 	__u8 known;  /* bits: next_seq of this direction is set */
+	__u8 apart;  /* size was a segment of its own, and may be that of a message */
+	__u8 pad[3];
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 budget[2];
 	__u32 turn_bytes;
 	__u32 next_seq[2];
+	__u32 size;
 	__u64 pos[2];	   /* bytes that passed */
 	__u64 reported[2]; /* of these, in records */
 	__u64 last_ts[2];
@@ -345,7 +348,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	enum message m;
 	__u32 which = d, n = 0, cap = 0, most;
 	__u8 *look, starts, turn, was;
-	bool is_request, server;
+	bool is_request, server, fresh = false;
 
 	sc = bpf_map_lookup_elem(&socket_fd_scratch, &which);
 	if (!sc)
@@ -358,6 +361,15 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	c->last_dir = d + 1;
 	if (c->role == ROLE_UNKNOWN) {
 		m = n < 2 ? MSG_NONE : recognize(look, len, &c->proto);
+		if (m == MSG_NONE && c->apart && !turn) {
+			/* what follows the size that was read before */
+			m = kafka_message((__u8 *)&c->size, look, len);
+			c->proto = PROTO_KAFKA;
+			fresh = m;
+		}
+		m = forget(&sc->rec, m);
+		c->apart = is_wanted(PROTO_KAFKA) && is_kafka_size(look, len);
+		c->size = *(__u32 *)look;
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
@@ -374,17 +386,15 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	is_request = server == (d == RX);
 	if (is_upgrade(look, c->proto, is_request))
 		c->proto = PROTO_HTTP2;
-	starts = classify(look, c->proto, is_request, turn) != MSG_NONE;
+	starts = forget(&sc->rec, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	/* Too short to tell, but it answers: a Go server, for one, waits for the
-	 * next request with a single byte. */
-	if (starts || (turn && len < 4))
+	if (starts || fresh || is_rest(len, c->proto, turn))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
 	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
-		most = secret_head(look, c->proto, turn, was);
+		most = secret_head(look, len, c->proto, turn, was);
 		if (n > most)
 			n = most;
 	}
@@ -443,7 +453,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	if (bpf_ringbuf_output(&socket_events, r, sizeof(*r) + cap, wakeup_flags())) {
 		count(C_LOST_RING);
 		if (is_request && starts) {
-			count(C_LOST_STARTS);
+			count_lost_starts(c->proto, 1);
 			c->lost++;
 		}
 	}

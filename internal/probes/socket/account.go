@@ -14,11 +14,14 @@ import (
 const (
 	countSeen = iota
 	countLostRing
-	countLostStarts
 	countLostStorage
 	countOptedOut
 	countUnreadable
+	countLostStarts // the first of protoSlots
 )
+
+// protoSlots is the number of counters of which each protocol has one (PROTO_SLOTS).
+const protoSlots = 16
 
 // counter sums a per-CPU counter of the kernel.
 func (d *daemon) counter(index uint32) uint64 {
@@ -40,10 +43,12 @@ func (d *daemon) counter(index uint32) uint64 {
 // tellLost tells the protocols of requests in records that the ring had no
 // space for.
 func (d *daemon) tellLost() {
-	n := d.counter(countLostStarts)
-	if n > d.lost {
-		d.table.Lost(stream.ProtoHTTP1, nil, n-d.lost)
-		d.lost = n
+	for p := range stream.Proto(protoSlots) {
+		n := d.counter(countLostStarts + uint32(p))
+		if n > d.lost[p] {
+			d.table.Lost(p, nil, n-d.lost[p])
+			d.lost[p] = n
+		}
 	}
 }
 

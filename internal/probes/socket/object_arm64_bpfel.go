@@ -99,11 +99,14 @@ type objectFdConn struct {
 	Lost      uint16
 	Secret    uint8
 	Known     uint8
+	Apart     uint8
+	Pad       [3]uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
 	Budget    [2]uint32
 	TurnBytes uint32
 	NextSeq   [2]uint32
+	Size      uint32
 	_         [4]byte
 	Pos       [2]uint64
 	Reported  [2]uint64

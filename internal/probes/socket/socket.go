@@ -65,8 +65,8 @@ type daemon struct {
 	delivered uint64
 	filtered  uint64
 	malformed uint64
-	unknown   uint64 // summaries of connections that are not in the table
-	lost      uint64 // requests, as told to the protocols so far
+	unknown   uint64             // summaries of connections that are not in the table
+	lost      [protoSlots]uint64 // requests, as told to the protocols so far
 	lastSweep uint64
 	lastCount uint64
 	lastPurge uint64
