@@ -14,7 +14,7 @@ test=(
 	gcc libc6-dev # the race detector, programs of tests in C
 	nginx-light redis-server postgresql # servers to observe
 	nats-server mosquitto mosquitto-clients rabbitmq-server # brokers and their clients
-	amqp-tools python3-pika
+	amqp-tools python3-pika kcat
 	nghttp2-client python3-grpcio # HTTP/2 and gRPC
 	dnsmasq-base bind9-dnsutils # a DNS server and its client
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes

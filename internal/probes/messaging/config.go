@@ -28,6 +28,9 @@ type Config struct {
 	Metrics  MetricsConfig          `mapstructure:"metrics"`
 	// MessageIDs adds messaging.message.id and messaging.message.conversation_id to spans.
 	MessageIDs bool `mapstructure:"message_ids"`
+	// EmptyPolls keeps what consumers of Kafka asked for and did not get: a poll that waited in
+	// vain. Without it they are filtered.
+	EmptyPolls bool `mapstructure:"empty_polls"`
 }
 
 // DefaultConfig returns a new configuration with the defaults.

@@ -22,6 +22,10 @@
 //
 // Settlements, as acknowledgements of consumers, are filtered.
 //
+// Of Kafka each Produce request is an operation ("send") and each Fetch ("poll"), whatever
+// number of messages it has. Where it has several topics, its destination is not told, but
+// the metrics count the messages of each.
+//
 // # Sides
 //
 // The conventions describe producers and consumers. The broker's spans have the same

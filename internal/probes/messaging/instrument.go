@@ -25,7 +25,7 @@ func Factory() probe.Factory {
 		Manifest: probe.Manifest{
 			Name:      "messaging",
 			Kind:      probe.Instrument,
-			Summary:   "messages of AMQP 0-9-1, MQTT and NATS, of producers, consumers and brokers",
+			Summary:   "messages of AMQP 0-9-1, Kafka, MQTT and NATS, of producers, consumers and brokers",
 			Signals:   probe.Traces | probe.Metrics,
 			DependsOn: []string{socket},
 			Stability: component.StabilityLevelDevelopment,
@@ -37,7 +37,7 @@ func Factory() probe.Factory {
 				return nil, fmt.Errorf("the configuration of messaging is a %T, not a %T", config, cfg)
 			}
 			r := newRecorder(set, cfg)
-			return &instrument{recorder: r, adapters: []adapter{newAMQP(r), newMQTT(r), newNATS(r)}}, nil
+			return &instrument{recorder: r, adapters: []adapter{newAMQP(r), newKafka(r), newMQTT(r), newNATS(r)}}, nil
 		},
 	}
 }

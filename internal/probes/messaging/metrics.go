@@ -79,7 +79,17 @@ func (a *aggregation) record(c *Conn, op *Operation) *series {
 	if c.Role == stream.Server || !op.pushed() {
 		a.table.Record(s, durations, durationBounds, op.seconds())
 	}
-	s.Sums[which] += uint64(op.Messages)
+	if len(op.Shares) == 0 {
+		s.Sums[which] += uint64(op.Messages)
+	}
+	for i := range op.Shares {
+		share := &op.Shares[i]
+		if k.partition = share.Partition; a.cfg.Destinations {
+			k.destination = share.Destination
+		}
+		var cursor aggregate.Cursor[seriesKey]
+		a.table.Find(&cursor, c.Process, c.Role, k, op.Start).Sums[which] += uint64(share.Messages)
+	}
 	return s
 }
 

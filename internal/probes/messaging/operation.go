@@ -54,6 +54,14 @@ type Operation struct {
 	// Batch: the operation may have any number of messages, so the span tells it.
 	Batch bool
 
+	// Shares tell, for the metrics, how many messages went to which of several destinations,
+	// or of how many it is known; without them all are Destination's. Valid during the call.
+	Shares []Share
+
+	// Offset is messaging.kafka.offset of a single message, if HasOffset.
+	Offset    int64
+	HasOffset bool
+
 	// RoutingKey and DeliveryTag (0: none) are those of AMQP 0-9-1.
 	RoutingKey  string
 	DeliveryTag uint64
@@ -72,6 +80,12 @@ type Operation struct {
 	Message segment.Tag
 	// ResponseTID is the thread that received or sent the response.
 	ResponseTID uint32
+}
+
+// Share is a part of an operation's messages.
+type Share struct {
+	Destination, Partition string
+	Messages               int
 }
 
 // seconds is the duration.

@@ -19,6 +19,10 @@ type protocol[E any] struct {
 	recognize func(b []byte) (segment.Direction, segment.Verdict)
 	// emit takes what a connection's parser found.
 	emit func(c *Conn, e *E)
+	// orphans counts the responses of all connections to requests that were not seen. It may
+	// be nil. answeredLost is how many of these the kernel counted as lost already.
+	orphans      *uint64
+	answeredLost uint64
 
 	idle []*handler[E]
 }
@@ -54,6 +58,9 @@ type handler[E any] struct {
 	of     *stream.Conn
 	conn   *Conn // nil until the role is known
 	parser segment.Parser
+	// lost is Segment.Lost as last seen, unanswered how many of these requests may still
+	// be answered.
+	lost, unanswered uint16
 }
 
 // direction maps that of the process's bytes to that of messages.
@@ -82,7 +89,17 @@ func (h *handler[E]) Segment(s *stream.Segment) {
 	if h.conn == nil && !h.learn(s) || h.parser.Done() {
 		return
 	}
+	if h.p.orphans == nil {
+		h.parser.Segment(h.direction(s.Dir), &s.Segment)
+		return
+	}
+	h.unanswered += s.Lost - h.lost
+	h.lost = s.Lost
+	before := *h.p.orphans
 	h.parser.Segment(h.direction(s.Dir), &s.Segment)
+	known := min(*h.p.orphans-before, uint64(h.unanswered))
+	h.unanswered -= uint16(known)
+	h.p.answeredLost += known
 }
 
 func (h *handler[E]) Skip(d stream.Direction, n int64) {
@@ -102,7 +119,7 @@ func (h *handler[E]) Idle(ts uint64) { h.parser.Idle(ts) }
 func (h *handler[E]) Close(reason stream.CloseReason, ts uint64) {
 	h.parser.Close(reason, ts)
 	h.parser.Reset()
-	h.of, h.conn = nil, nil
+	h.of, h.conn, h.lost, h.unanswered = nil, nil, 0, 0
 	if len(h.p.idle) < maxIdle {
 		h.p.idle = append(h.p.idle, h)
 	}

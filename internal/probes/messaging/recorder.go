@@ -141,7 +141,7 @@ func (s *subject) Hold() (correlate.Held, int) {
 	}
 	v.op = *s.op
 	v.op.Remote.State = bytes.Clone(v.op.Remote.State)
-	v.op.Links = slices.Clone(v.op.Links)
+	v.op.Links, v.op.Shares = slices.Clone(v.op.Links), nil
 	size := heldSize + len(v.op.Remote.State)
 	for i := range v.op.Links {
 		l := &v.op.Links[i]

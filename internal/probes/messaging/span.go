@@ -34,6 +34,7 @@ const (
 	keyBatch          = string(semconv.MessagingBatchMessageCountKey)
 	keyRoutingKey     = string(semconv.MessagingRabbitMQDestinationRoutingKeyKey)
 	keyDeliveryTag    = string(semconv.MessagingRabbitMQMessageDeliveryTagKey)
+	keyOffset         = string(semconv.MessagingKafkaOffsetKey)
 	keyErrorType      = string(semconv.ErrorTypeKey)
 	keyServerAddress  = string(semconv.ServerAddressKey)
 	keyServerPort     = string(semconv.ServerPortKey)
@@ -80,6 +81,9 @@ func (r *recorder) fill(span ptrace.Span, c *Conn, op *Operation, id *tracing.Id
 	}
 	if op.DeliveryTag > 0 {
 		m.PutInt(keyDeliveryTag, int64(op.DeliveryTag))
+	}
+	if op.HasOffset {
+		m.PutInt(keyOffset, op.Offset)
 	}
 	if op.Batch {
 		m.PutInt(keyBatch, int64(op.Messages))

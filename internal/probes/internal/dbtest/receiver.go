@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
@@ -33,6 +34,7 @@ type Receiver struct {
 	all     []component.Component
 	traces  *consumertest.TracesSink
 	metrics *consumertest.MetricsSink
+	own     *componenttest.Telemetry
 	ended   bool
 }
 
@@ -43,8 +45,9 @@ func Start(t testing.TB, config map[string]any) *Receiver {
 	f := receiver.NewFactory()
 	cfg := f.CreateDefaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(config).Unmarshal(cfg))
-	r := &Receiver{t: t, traces: &consumertest.TracesSink{}, metrics: &consumertest.MetricsSink{}}
+	r := &Receiver{t: t, traces: &consumertest.TracesSink{}, metrics: &consumertest.MetricsSink{}, own: componenttest.NewTelemetry()}
 	set := receivertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = r.own.NewTelemetrySettings()
 	traces, err := f.CreateTraces(t.Context(), set, cfg, r.traces)
 	require.NoError(t, err)
 	metrics, err := f.CreateMetrics(t.Context(), set, cfg, r.metrics)
@@ -68,6 +71,46 @@ func (r *Receiver) Shutdown() {
 	for _, c := range r.all {
 		require.NoError(r.t, c.Shutdown(ctx))
 	}
+	require.NoError(r.t, r.own.Shutdown(ctx))
+}
+
+// Account gives what a running receiver says of a probe: "seen", "delivered", "filtered",
+// "sampled_out" and "lost", the last also by cause, as in "lost ring_full".
+func (r *Receiver) Account(probe string) map[string]int64 {
+	r.t.Helper()
+	n := map[string]int64{}
+	for _, name := range []string{"seen", "delivered", "filtered", "sampled_out", "lost"} {
+		m, err := r.own.GetMetric("otelcol_ebpf_events_" + name)
+		if err != nil {
+			continue // nothing was counted yet
+		}
+		sum, ok := m.Data.(metricdata.Sum[int64])
+		require.True(r.t, ok, "%s is a %T", name, m.Data)
+		for _, p := range sum.DataPoints {
+			if of, _ := p.Attributes.Value("probe"); of.AsString() != probe {
+				continue
+			}
+			n[name] += p.Value
+			if cause, ok := p.Attributes.Value("cause"); ok && p.Value > 0 {
+				n[name+" "+cause.AsString()] += p.Value
+			}
+		}
+	}
+	return n
+}
+
+// Selected is how many processes a running receiver observes.
+func (r *Receiver) Selected() (n int64) {
+	m, err := r.own.GetMetric("otelcol_ebpf_processes_selected")
+	if err != nil {
+		return 0 // nothing was counted yet
+	}
+	g, ok := m.Data.(metricdata.Gauge[int64])
+	require.True(r.t, ok, "%s is a %T", m.Name, m.Data)
+	for _, p := range g.DataPoints {
+		n += p.Value
+	}
+	return n
 }
 
 // Spans gives those of connections to a server's port.
