@@ -59,9 +59,10 @@ func conversations(t *testing.T) (all []conversation) {
 		t.Fatal(err)
 	}
 	for _, path := range append(paths, others...) {
-		protocol := strings.Split(path, "/")[0]
+		protocol, _, _ := strings.Cut(path, "/")
 		if protocol == "testdata" { // of real programs: the name begins with the protocol's
-			protocol = strings.TrimRight(strings.Split(strings.TrimSuffix(filepath.Base(path), ".txt"), "_")[0], "1")
+			protocol, _, _ = strings.Cut(strings.TrimSuffix(filepath.Base(path), ".txt"), "_")
+			protocol = strings.TrimRight(protocol, "1")
 		}
 		c := conversation{name: path}
 		for i, e := range segmenttest.Read(t, path) {
@@ -101,11 +102,11 @@ func (m matrix) String() string {
 	for _, c := range columns {
 		fmt.Fprintf(&b, "%11s", c)
 	}
-	rows := []string{"tls", "ssh", "random"}
-	for i := len(dissectors) - 1; i >= 0; i-- {
-		rows = append([]string{dissectors[i].name}, rows...)
+	var rows []string
+	for _, d := range dissectors {
+		rows = append(rows, d.name)
 	}
-	for _, r := range rows {
+	for _, r := range append(rows, "tls", "ssh", "random") {
 		fmt.Fprintf(&b, "\n%-12s", r)
 		for _, c := range columns {
 			fmt.Fprintf(&b, "%11d", m[r][c])

@@ -377,7 +377,7 @@ func mayUseDB(text []byte, several bool) bool {
 // skipComments passes blanks and comments at the beginning of a statement.
 func skipComments(b []byte) []byte {
 	for len(b) > 0 {
-		end := -1
+		var end int
 		switch {
 		case b[0] <= ' ':
 			b = b[1:]
