@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.uber.org/goleak"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -230,6 +231,9 @@ func TestCancelledStartUndoes(t *testing.T) {
 // A probe with rings of its own is served with the Daemon that it joins.
 func TestJoinedProbeSharesTheGoroutine(t *testing.T) {
 	m := New(Settings{Receiver: receivertest.NewNopSettings(metadata.Type)})
+	var err error
+	m.sender, err = emit.NewSender(emit.SenderSettings{Receiver: m.set.Receiver, Traces: consumertest.NewNop()})
+	require.NoError(t, err)
 	add := func(name, joins string) *unit {
 		u := &unit{name: name, factory: probe.Factory{Manifest: probe.Manifest{Name: name, Joins: joins, Variants: []probe.Variant{{Name: "only"}}}}}
 		m.units[name] = u
@@ -240,7 +244,7 @@ func TestJoinedProbeSharesTheGoroutine(t *testing.T) {
 	require.Same(t, daemon.loop, joined.loop)
 	require.NotSame(t, daemon.loop, other.loop)
 
-	_, _, err := plan([]probe.Factory{{Manifest: probe.Manifest{Name: "a", Signals: probe.Traces, Joins: "b"}}}, map[string]any{"a": nil}, probe.Traces)
+	_, _, err = plan([]probe.Factory{{Manifest: probe.Manifest{Name: "a", Signals: probe.Traces, Joins: "b"}}}, map[string]any{"a": nil}, probe.Traces)
 	require.EqualError(t, err, `probe "a" joins "b", which it does not depend on`)
 }
 
