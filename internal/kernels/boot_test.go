@@ -179,6 +179,9 @@ func boot(t *testing.T, g Guest, told func(line string)) {
 			if _, text, ok := strings.Cut(line, support.Mark); ok && r.Exit == 0 {
 				told(text)
 			}
+			if _, text, ok := strings.Cut(line, support.CostMark); ok {
+				t.Log(text)
+			}
 		}
 	}
 	if err != nil {

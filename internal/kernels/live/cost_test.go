@@ -17,6 +17,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels/support"
 )
 
 // costs lets the kernel measure the time that programs run, until the test ends.
@@ -57,7 +59,7 @@ func spent(t *testing.T, prefix string) (all time.Duration, each []string) {
 	}
 }
 
-// tellCosts logs what the programs of a receiver that still runs cost the workload.
+// tellCosts tells what the programs of a receiver that still runs cost the workload.
 func tellCosts(t *testing.T, w *workload) {
 	t.Helper()
 	for _, of := range []struct {
@@ -65,7 +67,9 @@ func tellCosts(t *testing.T, w *workload) {
 		n            int
 	}{{"socket_", "exchange", w.exchanges()}, {"process_", "process", len(w.exits)}} {
 		if all, each := spent(t, of.prefix); len(each) > 0 {
-			t.Logf("%s*: %d ns for each %s: %s", of.prefix, all.Nanoseconds()/int64(of.n), of.unit, strings.Join(each, ", "))
+			// For the log of the host, too.
+			fmt.Fprintf(os.Stdout, "%s%s: %s*: %d ns for each %s: %s\n", support.CostMark, t.Name(), of.prefix,
+				all.Nanoseconds()/int64(of.n), of.unit, strings.Join(each, ", "))
 		}
 	}
 }

@@ -81,6 +81,9 @@ func Derive(set *compat.Set, path string) ([]Row, error) {
 // Mark begins the line on which a guest tells what its receiver came to.
 const Mark = "@receiver "
 
+// CostMark begins a line on which a guest tells what programs cost.
+const CostMark = "@cost "
+
 // Told is what a receiver in a guest came to: the variants of the probes that
 // run, by name; those without variants have the empty one.
 type Told map[string]string
