@@ -150,6 +150,10 @@ func TestReceiver(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			livetest.CheckLeaks(t)
 			o := observe(t, c.forced, runs)
+			for again := 0; i == 0 && again < 2 && o.missed() != ""; again++ {
+				t.Log("the kernel skipped programs, which the receiver says; once more: ", o.missed())
+				o = observe(t, c.forced, runs)
+			}
 			if i == 0 {
 				assert.Equal(t, runs, o.ran, "what was said before is what runs")
 				line, err := json.Marshal(o.ran)
@@ -158,7 +162,7 @@ func TestReceiver(t *testing.T) {
 			}
 			if missed := o.missed(); i > 0 && missed != "" {
 				// From 7.0 programs on tracepoints can be preempted and are then skipped.
-				// The receiver's own choice has to bear it, a forced one shows that it is told.
+				// The receiver's own choice gets another try, a forced one shows that it is told.
 				t.Skip("the kernel skipped programs, which the receiver says; nothing is compared: ", missed)
 			}
 			o.check(t, runs)
@@ -245,7 +249,7 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 // missed is what the receiver says of programs that the kernel skipped.
 func (o *observation) missed() string {
 	for _, lost := range o.lost {
-		if strings.Contains(lost, "cause=missed,probe=socket") {
+		if strings.Contains(lost, "cause=missed,") {
 			return lost
 		}
 	}
