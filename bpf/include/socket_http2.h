@@ -204,7 +204,8 @@ struct h2_work {
 };
 
 /* Passes over what need not be copied, and reports the next piece. 1 when
- * nothing is left, or nothing can be read. */
+ * nothing is left, or nothing can be read. What is in place is read from where
+ * the work says, without a copy of that: the stack is nearly used up. */
 static __always_inline long h2_piece(struct h2_work *w, const struct source *src)
 {
 	__u32 d = w->d & 1, seq = w->seq, len = w->len, n, kept;
@@ -228,7 +229,10 @@ static __always_inline long h2_piece(struct h2_work *w, const struct source *src
 	barrier_var(n);
 	if (n > H2_PIECE)
 		return 1;
-	n = copy_bytes(d, sc, AT_DATA, n, &from);
+	if (src->in_place)
+		n = copy_from_place(sc, AT_DATA, n, &w->at, from.off);
+	else
+		n = copy_bytes(d, sc, AT_DATA, n, &from);
 	barrier_var(n);
 	if (!n || n > H2_PIECE) {
 		count(C_UNREADABLE);
@@ -265,7 +269,7 @@ static long h2_piece_of_msg(__u64 i, struct h2_work *w)
 
 static long h2_piece_in_place(__u64 i, struct h2_work *w)
 {
-	struct source src = {.at = w->at, .in_place = true, .off = w->off};
+	struct source src = {.in_place = true, .off = w->off};
 
 	return h2_piece(w, &src);
 }
