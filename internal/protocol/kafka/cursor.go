@@ -6,7 +6,8 @@ package kafka
 import "encoding/binary"
 
 // cursor reads the protocol's types ("Protocol Primitive Types") from bytes at hand. A read
-// beyond them sets short and gives zero; what no valid message holds sets bad.
+// beyond them sets short and gives zero, and so do all that follow; what no valid message
+// holds sets bad.
 type cursor struct {
 	b          []byte
 	off        int
@@ -18,7 +19,7 @@ type cursor struct {
 func (c *cursor) failed() bool { return c.short || c.bad }
 
 func (c *cursor) take(n int) []byte {
-	if n > len(c.b)-c.off {
+	if c.short || n > len(c.b)-c.off {
 		c.short = true
 		return nil
 	}
@@ -62,6 +63,9 @@ func (c *cursor) uuid() (id [16]byte) {
 
 // uvarint reads an unsigned integer of at most 10 bytes.
 func (c *cursor) uvarint() uint64 {
+	if c.short {
+		return 0
+	}
 	if c.off < len(c.b) && c.b[c.off] < 0x80 {
 		c.off++
 		return uint64(c.b[c.off-1])
