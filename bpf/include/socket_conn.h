@@ -114,9 +114,9 @@ static __always_inline __u32 segment_budget(enum proto proto, bool is_request, _
 /* A segment of small messages is copied whole, in parts of CAPTURE_MAX: of its
  * boundaries each that is not seen is a message lost. What is large payload
  * shows by its rate, and of that only the first part is copied. */
-#define MAX_PARTS 6
-#define WINDOW_SHIFT 24	     /* 17 ms */
-#define WINDOW_BYTES (1 << 20) /* 60 MiB a second */
+#define MAX_PARTS 24
+#define WINDOW_SHIFT 26	     /* 67 ms */
+#define WINDOW_BYTES (8 << 20) /* 119 MiB a second */
 
 static __always_inline bool copy_whole(struct conn *c, __u32 len, __u64 now)
 {

@@ -693,12 +693,12 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	}
 	/* A send that may not fit is reported as far as it was copied; the rest
 	 * shows in the socket's own counter when it was taken. */
-	if (!accepted)
-		len = n;
 	if (n < len && is_packed(c->proto) && copy_whole(c, len, now)) {
 		rest = len - n;
 		len = n;
 	}
+	if (!accepted)
+		len = n;
 	send_segment(c, d, sc, seq, len, n, ready, starts, is_request, other_seq, src, now);
 	if (rest) {
 		src->off += len;
