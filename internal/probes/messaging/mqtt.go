@@ -62,5 +62,6 @@ func (a *mqttAdapter) emit(c *Conn, in *mqtt.Message) {
 
 func (a *mqttAdapter) addLost(lost *[probe.NumCauses]uint64) {
 	st := a.parsers.Stats()
+	lost[probe.Truncated] += st.Gaps // each hides a message at least
 	lost[probe.Unmatched] += st.DropEnded
 }

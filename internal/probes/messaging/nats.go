@@ -82,7 +82,7 @@ func (a *natsAdapter) emit(c *Conn, in *nats.Message) {
 
 func (a *natsAdapter) addLost(lost *[probe.NumCauses]uint64) {
 	st := a.parsers.Stats()
-	lost[probe.Truncated] += st.DropCut
+	lost[probe.Truncated] += st.DropCut + st.Gaps // each hides a message at least
 	lost[probe.Undecodable] += st.DropUndecodable
 	lost[probe.Unmatched] += st.DropEnded
 }

@@ -6,6 +6,8 @@ client.py PORT publish QUEUE NUMBER SIZE    without confirms, with a traceparent
 client.py PORT confirm QUEUE NUMBER SIZE    with confirms, and as many that cannot be routed
 client.py PORT consume QUEUE NUMBER         with acknowledgements
 client.py PORT get QUEUE NUMBER             by asking, until the queue is empty
+client.py PORT burst QUEUE NUMBER SIZE      with confirms, of which none is waited for
+client.py PORT drain QUEUE NUMBER           without acknowledgements
 """
 import sys
 import time
@@ -45,8 +47,29 @@ elif what == "consume":
         if seen == number:
             break
     channel.cancel()
+elif what == "drain":
+    for seen, _ in enumerate(channel.consume(queue, auto_ack=True), 1):
+        if seen == number:
+            break
+    channel.cancel()
 elif what == "get":
     while channel.basic_get(queue, auto_ack=True)[0]:
         number -= 1
     assert number == 0, number
+elif what == "burst":
+    confirmed = 0
+
+    def confirm(frame):
+        global confirmed
+        confirmed = max(confirmed, frame.method.delivery_tag)
+
+    # The blocking channel waits for each; the one below it does not.
+    channel._impl.confirm_delivery(confirm, lambda frame: None)
+    body = b"x" * int(sys.argv[5])
+    for i in range(number):
+        channel._impl.basic_publish("", queue, body)
+        if i % 500 == 0:
+            connection.process_data_events(0)
+    while confirmed < number:
+        connection.process_data_events(0.1)
 connection.close()
