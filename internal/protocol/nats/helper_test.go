@@ -20,7 +20,10 @@ type seen struct {
 	cut                                   bool
 }
 
-func (s seen) String() string { return fmt.Sprintf("%+v", struct{ seen }{s}) }
+func (s seen) String() string {
+	type plain seen
+	return fmt.Sprintf("%+v", plain(s))
+}
 
 // conn feeds a parser and keeps what it emits.
 type conn struct {

@@ -69,7 +69,7 @@ func Serve(t testing.TB, port int, cmd *exec.Cmd) {
 			_ = c.Close()
 		}
 		return err == nil
-	}, time.Minute, 50*time.Millisecond, "%s does not listen", cmd.Path)
+	}, 3*time.Minute, 50*time.Millisecond, "%s does not listen", cmd.Path)
 }
 
 // As lets a command run as another user: servers of databases refuse root.

@@ -1,0 +1,91 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package amqp
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
+)
+
+// subject opens a parser whose result is what it emitted.
+func subject(t *testing.T) *segmenttest.Subject {
+	c := newConn(t)
+	c.p.Opened()
+	return &segmenttest.Subject{Player: c.Player, Result: func() string {
+		c.close(CloseShutdown)
+		return strings.Join(c.all, "\n")
+	}}
+}
+
+// What RabbitMQ and its clients said: all is understood, however it is cut.
+func TestCaptures(t *testing.T) {
+	messages := map[string]int{
+		"pika_publish": 20, "pika_confirm": 20, "pika_burst": 50, "pika_get": 6, "pika_drain": 50, "rabbitmqc_publish": 1, "rabbitmqc_get": 1,
+	}
+	for _, path := range segmenttest.Captures(t) {
+		name := strings.TrimSuffix(filepath.Base(path), ".txt")
+		t.Run(name, func(t *testing.T) {
+			events := segmenttest.Read(t, path)
+			c := newConn(t)
+			c.p.Opened()
+			c.Play(events, segmenttest.Cut{})
+			st := c.cfg.Stats()
+			assert.Zero(t, st.Undecodable+st.SkippedBytes+st.Drops()+st.UnknownQueues)
+			assert.Zero(t, c.p.Pending())
+			if n := messages[name]; n > 0 {
+				assert.Len(t, c.all, n)
+			}
+			for _, s := range c.all {
+				switch name {
+				case "pika_confirm", "pika_burst":
+					assert.Regexp(t, "^publish confirmed ", s)
+				case "pika_publish":
+					assert.Contains(t, s, "trace=00-")
+				}
+			}
+			for d := range c.p.flow {
+				assert.NotContains(t, string(c.p.flow[d].buf[:cap(c.p.flow[d].buf)]), "guest")
+			}
+			segmenttest.EveryCut(t, name, events, func() *segmenttest.Subject { return subject(t) })
+			segmenttest.RandomCaptures(t, events, 50, func() *segmenttest.Subject { return subject(t) }, func(_ uint64, s *segmenttest.Subject) { s.Result() })
+		})
+	}
+}
+
+// The first bytes of each direction are recognised here, and nowhere else.
+func TestRecognizeCaptures(t *testing.T) {
+	paths, err := filepath.Glob("../*/testdata/captures/*.txt")
+	require.NoError(t, err)
+	own, others := 0, 0
+	for _, path := range paths {
+		mine := strings.HasPrefix(path, "../amqp/")
+		if mine {
+			own++
+		} else {
+			others++
+		}
+		var seen [2]bool
+		for _, e := range segmenttest.Read(t, path) {
+			if seen[e.Dir] || e.Bytes == "" {
+				continue
+			}
+			seen[e.Dir] = true
+			d, v := Recognize([]byte(e.Bytes))
+			if mine {
+				assert.Equal(t, Yes, v, "%s %v", path, e.Dir)
+				assert.Equal(t, e.Dir, d, path)
+			} else {
+				assert.NotEqual(t, Yes, v, "%s %q", path, e.Bytes[:min(len(e.Bytes), 40)])
+			}
+		}
+	}
+	assert.Positive(t, own)
+	assert.Positive(t, others)
+}
