@@ -85,25 +85,24 @@ func (a *amqpAdapter) emit(c *Conn, in *amqp.Message) {
 // destination joins what is there of exchange, routing key and, of consumers, queue, which
 // mostly is the routing key of the default exchange.
 func (a *amqpAdapter) destination(in *amqp.Message) string {
-	b := append(a.text[:0], in.Exchange...)
+	a.text = append(a.text[:0], in.Exchange...)
 	add := func(part []byte) {
 		if len(part) == 0 {
 			return
 		}
-		if len(b) > 0 {
-			b = append(b, ':')
+		if len(a.text) > 0 {
+			a.text = append(a.text, ':')
 		}
-		b = append(b, part...)
+		a.text = append(a.text, part...)
 	}
 	add(in.RoutingKey)
 	if !bytes.Equal(in.Queue, in.RoutingKey) {
 		add(in.Queue)
 	}
-	a.text = b
-	if len(b) == 0 && in.Kind == amqp.Publish {
+	if len(a.text) == 0 && in.Kind == amqp.Publish {
 		return "amq.default"
 	}
-	return a.recorder.strings.Str(b)
+	return a.recorder.strings.Str(a.text)
 }
 
 func (a *amqpAdapter) addLost(lost *[probe.NumCauses]uint64) {

@@ -24,19 +24,19 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
 )
 
-// mosquitto is a running server.
-type mosquitto struct {
+// mqttServer is a running server.
+type mqttServer struct {
 	t        *testing.T
 	program  string
 	port     string
 	pub, sub string
 }
 
-func startMosquitto(t *testing.T) (*mosquitto, int) {
+func startMosquitto(t *testing.T) (*mqttServer, int) {
 	t.Helper()
 	livetest.RequireRoot(t)
 	port := dbtest.FreePort(t)
-	s := &mosquitto{
+	s := &mqttServer{
 		t: t, program: dbtest.Program(t, "mosquitto", "/usr/sbin/mosquitto"), port: strconv.Itoa(port),
 		pub: dbtest.Program(t, "mosquitto_pub"), sub: dbtest.Program(t, "mosquitto_sub"),
 	}
@@ -47,12 +47,12 @@ func startMosquitto(t *testing.T) (*mosquitto, int) {
 }
 
 // arguments begins those of a client.
-func (s *mosquitto) arguments(args ...string) []string {
+func (s *mqttServer) arguments(args ...string) []string {
 	return append([]string{"-h", "127.0.0.1", "-p", s.port, "-u", "me", "-P", "not-to-be-seen"}, args...)
 }
 
 // take starts a subscriber of n messages and waits until the server knows it.
-func (s *mosquitto) take(n int, args ...string) *exec.Cmd {
+func (s *mqttServer) take(n int, args ...string) *exec.Cmd {
 	s.t.Helper()
 	// By lines: into a pipe it would write when its buffer is full.
 	line := append([]string{"-oL", s.sub}, s.arguments(append(args, "-C", strconv.Itoa(n), "-d")...)...)
@@ -77,7 +77,7 @@ func (s *mosquitto) take(n int, args ...string) *exec.Cmd {
 }
 
 // publish sends n messages from one client.
-func (s *mosquitto) publish(n int, args ...string) {
+func (s *mqttServer) publish(n int, args ...string) {
 	s.t.Helper()
 	cmd := exec.Command(s.pub, s.arguments(append(args, "-l")...)...)
 	var lines strings.Builder
@@ -89,7 +89,7 @@ func (s *mosquitto) publish(n int, args ...string) {
 }
 
 // counter reads one of the server's own counters, which it writes every second.
-func (s *mosquitto) counter(name string) int {
+func (s *mqttServer) counter(name string) int {
 	s.t.Helper()
 	out := dbtest.Run(s.t, exec.Command(s.sub, s.arguments("-t", "$SYS/broker/publish/messages/"+name, "-C", "1")...))
 	n, err := strconv.Atoi(strings.TrimSpace(out))

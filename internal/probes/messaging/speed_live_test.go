@@ -87,7 +87,7 @@ func TestLiveRabbitMQFullSpeed(t *testing.T) {
 	assert.EqualValues(t, want["received"]+want["delivered"], int64(received+delivered)+account["lost"])
 }
 
-// Mosquitto reads each packet in three parts, each a record.
+// The server reads each packet in three parts, each a record.
 func TestLiveMosquittoFullSpeed(t *testing.T) {
 	livetest.CheckLeaks(t)
 	s, _ := startMosquitto(t)

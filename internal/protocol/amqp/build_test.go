@@ -82,23 +82,24 @@ type conn struct {
 func newConn(t testing.TB) *conn {
 	c := &conn{t: t, cfg: NewConfig(Options{})}
 	c.p = c.cfg.NewParser(func(m *Message) {
-		s := fmt.Sprintf("%v %v %s/%s", m.Kind, m.Outcome, m.Exchange, m.RoutingKey)
+		var s strings.Builder
+		fmt.Fprintf(&s, "%v %v %s/%s", m.Kind, m.Outcome, m.Exchange, m.RoutingKey)
 		for _, part := range []struct {
 			name string
 			v    []byte
 		}{{"queue", m.Queue}, {"id", m.MessageID}, {"correlation", m.CorrelationID}, {"trace", m.Traceparent}} {
 			if part.v != nil {
-				s += fmt.Sprintf(" %s=%s", part.name, part.v)
+				fmt.Fprintf(&s, " %s=%s", part.name, part.v)
 			}
 		}
-		s += fmt.Sprintf(" tag=%d size=%d", m.DeliveryTag, m.Size)
+		fmt.Fprintf(&s, " tag=%d size=%d", m.DeliveryTag, m.Size)
 		if m.Code != 0 {
-			s += fmt.Sprintf(" code=%d", m.Code)
+			fmt.Fprintf(&s, " code=%d", m.Code)
 		}
 		if m.HeadersCut {
-			s += " cut"
+			s.WriteString(" cut")
 		}
-		c.all = append(c.all, s)
+		c.all = append(c.all, s.String())
 	})
 	c.Parser = c.p
 	c.Check = c.conserve

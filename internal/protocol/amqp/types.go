@@ -5,14 +5,17 @@ package amqp
 
 import "github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
 
-// What all dissectors share; see package segment.
-
 type (
-	Direction   = segment.Direction
-	Tag         = segment.Tag
-	Segment     = segment.Segment
+	// Direction of bytes on a connection.
+	Direction = segment.Direction
+	// Tag says where a segment came from.
+	Tag = segment.Tag
+	// Segment is a run of stream bytes of one direction.
+	Segment = segment.Segment
+	// CloseReason says why a connection or its tracking ended.
 	CloseReason = segment.CloseReason
-	Verdict     = segment.Verdict
+	// Verdict of Recognize.
+	Verdict = segment.Verdict
 )
 
 // The directions.

@@ -6,6 +6,7 @@ package mqtt
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,22 +63,23 @@ type conn struct {
 func newConn(t testing.TB) *conn {
 	c := &conn{t: t, cfg: NewConfig(Options{})}
 	c.p = c.cfg.NewParser(func(m *Message) {
-		s := fmt.Sprintf("%v %v %s qos=%d size=%d", m.Kind, m.Outcome, m.Topic, m.QoS, m.Size)
+		var s strings.Builder
+		fmt.Fprintf(&s, "%v %v %s qos=%d size=%d", m.Kind, m.Outcome, m.Topic, m.QoS, m.Size)
 		for _, part := range []struct {
 			name string
 			v    []byte
 		}{{"filter", m.Filter}, {"group", m.Group}, {"trace", m.Traceparent}} {
 			if part.v != nil {
-				s += fmt.Sprintf(" %s=%s", part.name, part.v)
+				fmt.Fprintf(&s, " %s=%s", part.name, part.v)
 			}
 		}
 		if m.Code != 0 {
-			s += fmt.Sprintf(" code=%#x", m.Code)
+			fmt.Fprintf(&s, " code=%#x", m.Code)
 		}
 		if m.HeadersCut {
-			s += " cut"
+			s.WriteString(" cut")
 		}
-		c.all = append(c.all, s)
+		c.all = append(c.all, s.String())
 	})
 	c.Parser = c.p
 	c.Check = c.conserve

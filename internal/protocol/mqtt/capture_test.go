@@ -24,7 +24,7 @@ func subject(t *testing.T) *segmenttest.Subject {
 	}}
 }
 
-// What mosquitto and its clients said: all is understood, however it is cut.
+// What a real server and its clients said: all is understood, however it is cut.
 func TestCaptures(t *testing.T) {
 	for _, path := range segmenttest.Captures(t) {
 		name := strings.TrimSuffix(filepath.Base(path), ".txt")

@@ -216,7 +216,7 @@ func (p *publish) properties(b []byte) bool {
 	for len(b) > 0 {
 		id := b[0]
 		b = b[1:]
-		ok := true
+		var ok bool
 		switch id {
 		case 0x01: // payload format
 			ok = take(1) != nil
@@ -243,8 +243,6 @@ func (p *publish) properties(b []byte) bool {
 			case "tracestate":
 				p.tracestate = value
 			}
-		default:
-			ok = false
 		}
 		if !ok {
 			return false
