@@ -24,7 +24,12 @@ const (
 	sysExit           = "sys_exit"
 )
 
-// variants are ordered by what they were measured to cost the observed program.
+// variants are ordered by what they were measured to cost. For an exchange of the
+// live suite of internal/kernels the programs of each executed, in this order, 5.8,
+// 8.3, 10.9 and 20.9 thousand instructions of the processor: run times from the
+// kernel's own statistics, on 7.3 under QEMU with a clock that counts instructions.
+// What leads to a program, as a breakpoint or a trampoline, is not in it; and that
+// of system calls runs for all of them.
 func variants() []probe.Variant {
 	all := []probe.Variant{
 		{
