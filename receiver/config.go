@@ -128,7 +128,7 @@ func newDefaultConfig(factories map[string]probe.Factory) *Config {
 		factories:          factories,
 	}
 	for name, f := range factories {
-		if f.Manifest.Kind == probe.Instrument && f.Manifest.Deprecated == nil {
+		if m := &f.Manifest; m.Kind == probe.Instrument && m.Deprecated == nil && !m.OptIn {
 			cfg.Probes[name] = defaultProbeConfig(f)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/otelcol"
@@ -176,4 +177,17 @@ func TestConfigMistakes(t *testing.T) {
 			assert.ErrorContains(t, err, want)
 		})
 	}
+}
+
+// A probe that costs much is not among the defaults.
+func TestOptInProbesWaitForTheirSection(t *testing.T) {
+	cfg := newDefaultConfig(map[string]probe.Factory{
+		"cheap": {Manifest: probe.Manifest{Name: "cheap", Kind: probe.Instrument}},
+		"dear":  {Manifest: probe.Manifest{Name: "dear", Kind: probe.Instrument, OptIn: true}},
+	})
+	require.Contains(t, cfg.Probes, "cheap")
+	require.NotContains(t, cfg.Probes, "dear")
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{"probes": map[string]any{"dear": nil}}).Unmarshal(cfg))
+	require.Contains(t, cfg.Probes, "dear")
+	require.NotContains(t, cfg.Probes, "cheap")
 }

@@ -103,7 +103,7 @@ func newPipeline(ctx context.Context, sink string, ratio float64, targets ...dis
 	rs.TelemetrySettings = telemetry
 	chosen := map[string]any{}
 	for _, f := range probes.All() {
-		if f.Manifest.Kind != probe.Instrument {
+		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn {
 			continue
 		}
 		chosen[f.Manifest.Name] = nil

@@ -75,6 +75,9 @@ type Manifest struct {
 	Variants   []Variant
 	Stability  component.StabilityLevel
 	Deprecated *Deprecated
+	// OptIn tells that the probe is loaded only when its section is configured: by
+	// default it would cost observed programs more than most users want to pay.
+	OptIn bool
 }
 
 // Variant is one of several ways of a probe to the same meaning.

@@ -42,6 +42,7 @@ func Factory() probe.Factory {
 			DependsOn: []string{socket, discovery},
 			Joins:     socket,
 			Stability: component.StabilityLevelDevelopment,
+			OptIn:     true, // it looks at the end of each system call of the host
 			Variants: []probe.Variant{{
 				Name: "sys_exit", Spec: loadObject, Programs: []string{program},
 				Loses: []string{
