@@ -163,13 +163,15 @@ func TestRecognition(t *testing.T) {
 	t.Log(m)
 	late, missed := 0, 0
 	for protocol, row := range m {
-		if protocol == "kafka" { // late, it is known by few of its requests: the matrix shows how many are missed
+		if protocol == "kafka" || protocol == "mqtt" {
+			// Late, they are known by few of their messages: a publish of MQTT could be
+			// anything. The matrix shows how many connections are missed.
 			continue
 		}
 		late += row["late"]
 		missed += row["missed"]
 	}
-	t.Logf("%d of %d are missed, without those of Kafka", missed, late)
+	t.Logf("%d of %d are missed, without those of Kafka and MQTT", missed, late)
 	if missed*100 > late {
 		t.Errorf("%d of %d are missed: more than 1 %%", missed, late)
 	}
