@@ -109,7 +109,13 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 	cfg := f.CreateDefaultConfig().(*receiver.Config)
 	self, err := os.Executable()
 	require.NoError(t, err)
-	conf := confmap.NewFromStringMap(map[string]any{"collection_interval": "1s", "targets": []any{map[string]any{"exe": self}}})
+	all := map[string]any{} // also the probes that are not among the defaults
+	for _, f := range probes.All() {
+		if f.Manifest.Kind == probe.Instrument {
+			all[f.Manifest.Name] = map[string]any{}
+		}
+	}
+	conf := confmap.NewFromStringMap(map[string]any{"collection_interval": "1s", "targets": []any{map[string]any{"exe": self}}, "probes": all})
 	require.NoError(t, conf.Merge(confmap.NewFromStringMap(settings)))
 	require.NoError(t, conf.Unmarshal(cfg))
 	require.NoError(t, confmap.Validate(cfg))
@@ -124,14 +130,14 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 	logs, err := f.CreateLogs(t.Context(), set, cfg, &sinks.logs)
 	require.NoError(t, err)
 	h = &host{Host: componenttest.NewNopHost()}
-	all := []component.Component{traces, metrics, logs}
-	for _, c := range all {
+	signals := []component.Component{traces, metrics, logs}
+	for _, c := range signals {
 		if err := c.Start(t.Context(), h); err != nil {
 			return nil, h, err
 		}
 	}
 	return sync.OnceValue(func() error {
-		for _, c := range all {
+		for _, c := range signals {
 			if err := c.Shutdown(context.WithoutCancel(t.Context())); err != nil {
 				return err
 			}
