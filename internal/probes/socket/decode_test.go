@@ -74,7 +74,7 @@ func TestAddress(t *testing.T) {
 func TestLayoutIsTheObjects(t *testing.T) {
 	spec, err := loadObject()
 	require.NoError(t, err)
-	for name, size := range map[string]uintptr{"rec": unsafe.Sizeof(objectRec{}), "seg": unsafe.Sizeof(objectSeg{})} {
+	for name, size := range map[string]uintptr{"rec": unsafe.Sizeof(objectRec{}), "seg": unsafe.Sizeof(objectSeg{}), "summary": unsafe.Sizeof(objectSummary{})} {
 		var s *btf.Struct
 		require.NoError(t, spec.Types.TypeByName(name, &s))
 		require.Equal(t, size, uintptr(s.Size), name)

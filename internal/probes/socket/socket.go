@@ -224,11 +224,12 @@ func (d *daemon) summary(raw []byte) {
 	}
 	h, known := d.table.Find(r.Conn)
 	if !known || h.Conn().Process.PID != r.Tgid {
-		if d.set.Processes.Lookup(r.Tgid, r.Process) == nil {
+		if p := d.set.Processes.Lookup(r.Tgid, r.Process); p == nil {
 			d.filtered++
 		} else {
-			// The record that told of the connection was lost, or the table was full.
+			// The table was full, and the connection had to go.
 			d.unknown++
+			d.table.Lost(stream.ProtoHTTP1, p, 1)
 		}
 		return
 	}
