@@ -6,6 +6,7 @@
 #define __EBPFRECEIVER_SOCKET_CONN_H
 
 #include "recognize.h"
+#include "secrets.h"
 #include "socket.h"
 
 enum { S_TRACKED, S_OPTED_OUT };
