@@ -145,27 +145,6 @@ static __always_inline struct fd_conn *new_fd_conn(__u64 key, struct sock *sk, _
 	return bpf_map_lookup_elem(&socket_fds, &key);
 }
 
-static __always_inline struct fd_conn *fd_conn_of(struct sock *sk, __u64 ino, __u32 d, __u32 tgid)
-{
-	__u64 key = (__u64)sk, start;
-	struct fd_conn *c = bpf_map_lookup_elem(&socket_fds, &key);
-
-	if (c && c->ino == ino) {
-		if (c->state == S_OPTED_OUT)
-			return 0;
-		if (c->tgid == tgid)
-			return c;
-	}
-	if (!proc_captured(tgid, &start))
-		return 0;
-	if (c && c->ino == ino) {
-		c->tgid = tgid;
-		c->start = start;
-		return c;
-	}
-	return new_fd_conn(key, sk, ino, d, tgid, start);
-}
-
 /* Copies up to n bytes from the process's buffers. */
 static __always_inline __u32 copy_buffers(__u8 *dst, __u32 n, const struct buffers *b)
 {
@@ -253,6 +232,49 @@ static __always_inline void fill_fd_rec(struct rec *r, struct fd_conn *c, __u64 
 	r->lost = c->lost;
 	__builtin_memcpy(r->laddr, c->laddr, 16);
 	__builtin_memcpy(r->raddr, c->raddr, 16);
+}
+
+/* Reports the end of a connection, or of sending on it. */
+static __always_inline void fd_ended(struct fd_conn *c, __u8 flags)
+{
+	struct rec *r;
+
+	if (c->role == ROLE_UNKNOWN || c->state == S_OPTED_OUT)
+		return;
+	count(C_SEEN);
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (!r) {
+		count(C_LOST_RING);
+		return;
+	}
+	fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), flags);
+	add_fd_rest(r, c, RX);
+	add_fd_rest(r, c, TX);
+	bpf_ringbuf_submit(r, wakeup_flags());
+}
+
+static __always_inline struct fd_conn *fd_conn_of(struct sock *sk, __u64 ino, __u32 d, __u32 tgid)
+{
+	__u64 key = (__u64)sk, start;
+	struct fd_conn *c = bpf_map_lookup_elem(&socket_fds, &key);
+
+	if (c && c->ino == ino) {
+		if (c->state == S_OPTED_OUT)
+			return 0;
+		if (c->tgid == tgid)
+			return c;
+	}
+	if (!proc_captured(tgid, &start))
+		return 0;
+	if (c && c->ino == ino) {
+		c->tgid = tgid;
+		c->start = start;
+		return c;
+	}
+	/* Nothing tells here of the end of a connection over a Unix socket but the next one. */
+	if (c && !c->is_tcp)
+		fd_ended(c, REC_CLOSED);
+	return new_fd_conn(key, sk, ino, d, tgid, start);
 }
 
 /* What the thread serves: in task storage where another program of the variant
@@ -560,25 +582,6 @@ int BPF_PROG(socket_sys_exit, struct pt_regs *regs, long ret)
 	else
 		fd_bytes(SYSCALL_ARG0(regs), RX, len, &b);
 	return 0;
-}
-
-/* Reports the end of a connection, or of sending on it. */
-static __always_inline void fd_ended(struct fd_conn *c, __u8 flags)
-{
-	struct rec *r;
-
-	if (c->role == ROLE_UNKNOWN || c->state == S_OPTED_OUT)
-		return;
-	count(C_SEEN);
-	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
-	if (!r) {
-		count(C_LOST_RING);
-		return;
-	}
-	fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), flags);
-	add_fd_rest(r, c, RX);
-	add_fd_rest(r, c, TX);
-	bpf_ringbuf_submit(r, wakeup_flags());
 }
 
 SEC("tp_btf/inet_sock_set_state")

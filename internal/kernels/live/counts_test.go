@@ -70,11 +70,20 @@ func text(m pcommon.Map, keys ...string) string {
 // exchanges counts the spans of the workload's processes by what a workload
 // knows of them.
 func (s *telemetry) exchanges(w *workload) map[string]int {
+	return s.spans(func(res pcommon.Map) bool { return w.roles[text(res, "process.pid")] != "" })
+}
+
+// byService counts all spans so.
+func (s *telemetry) byService() map[string]int {
+	return s.spans(func(pcommon.Map) bool { return true })
+}
+
+func (s *telemetry) spans(of func(resource pcommon.Map) bool) map[string]int {
 	counts := map[string]int{}
 	for _, td := range s.traces.AllTraces() {
 		for _, rs := range td.ResourceSpans().All() {
 			res := rs.Resource().Attributes()
-			if w.roles[text(res, "process.pid")] == "" {
+			if !of(res) {
 				continue
 			}
 			for _, ss := range rs.ScopeSpans().All() {

@@ -37,6 +37,13 @@ func TestMain(m *testing.M) {
 		"end":         end,
 		"tell":        tell,
 		"step":        step,
+
+		"way-server":       wayServer,
+		"way-client":       wayClient,
+		"way-server-child": child("way-server"),
+		"way-client-child": child("way-client"),
+		"way-server-heir":  heir("way-server"),
+		"way-client-heir":  heir("way-client"),
 	}[os.Getenv(roleKey)]
 	if role == nil {
 		os.Exit(m.Run())

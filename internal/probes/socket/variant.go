@@ -60,6 +60,7 @@ func variants() []probe.Variant {
 			Loses: []string{
 				"bytes that io_uring moves",
 				"payload that is moved by splice or sendfile (its length is known)",
+				"payload of all but the first message of sendmmsg and recvmmsg (its length is known)",
 				"the end of a connection over a Unix socket",
 				"calls of 32-bit programs",
 			},
