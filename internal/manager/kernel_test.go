@@ -149,7 +149,7 @@ func TestDegradedDaemonDegradesThoseThatNeedIt(t *testing.T) {
 	rider := factory(&fake{name: "rider", diary: d}, probe.Manifest{Signals: probe.Logs, DependsOn: []string{"daemon"}})
 	m := New(settings(new(consumertest.LogsSink), daemon, rider))
 	require.NoError(t, m.Start(t.Context()))
-	assert.Equal(t, "degraded: it cannot see the colour", m.units["rider"].status())
+	assert.Equal(t, "degraded: it cannot see the colour; it depends on daemon, which is degraded", m.units["rider"].status())
 	assert.Equal(t, []string{"daemon"}, m.units["rider"].outcome.through)
 	require.NoError(t, m.Shutdown(t.Context()))
 }

@@ -16,8 +16,11 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/goleak"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
@@ -151,13 +154,28 @@ func TestVariantFallsBackAndSaysWhy(t *testing.T) {
 	f := &fake{name: "p", diary: d, failLoad: map[string]error{"best": errors.New("no trampolines")}}
 	weaker := variant("weaker")
 	weaker.Loses = []string{"the colour"}
-	m := New(settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs, Variants: []probe.Variant{variant("best"), weaker}})))
+	set := settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs, Variants: []probe.Variant{variant("best"), weaker}}))
+	own := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, own.Shutdown(context.WithoutCancel(t.Context()))) })
+	set.Receiver.TelemetrySettings = own.NewTelemetrySettings()
+	var events []*componentstatus.Event
+	set.ReportStatus = func(e *componentstatus.Event) { events = append(events, e) }
+	m := New(set)
 	require.NoError(t, m.Start(t.Context()))
 	u := m.units["p"]
 	require.Equal(t, degraded, u.outcome.state)
 	require.Equal(t, "weaker", u.outcome.variant)
 	require.EqualError(t, u.outcome.rejected[0].reason, "no trampolines")
-	require.Equal(t, "degraded (weaker): it cannot see the colour", u.status())
+
+	const why = "it cannot see the colour; not best: no trampolines"
+	require.Len(t, events, 1)
+	require.Equal(t, map[string]any{"p": "degraded (weaker): " + why}, events[0].Attributes().AsRaw(), "the component status")
+	metric, err := own.GetMetric("otelcol_ebpf_probe_state")
+	require.NoError(t, err)
+	points := metric.Data.(metricdata.Gauge[int64]).DataPoints
+	require.Len(t, points, 1)
+	require.Equal(t, attribute.NewSet(attribute.String("probe", "p"), attribute.String("state", "degraded"),
+		attribute.String("variant", "weaker"), attribute.String("reason", why)), points[0].Attributes)
 	require.NoError(t, m.Shutdown(t.Context()))
 }
 

@@ -79,13 +79,22 @@ func (u *unit) status() string {
 	return s
 }
 
-// reason says why the probe does not run or what its variant cannot see.
+// reason says why the probe does not run; or what its variant cannot see, and why
+// none of the better ones runs.
 func (u *unit) reason() string {
-	if u.outcome.err != nil {
-		return u.outcome.err.Error()
+	o := &u.outcome
+	if o.err != nil {
+		return o.err.Error()
 	}
-	if len(u.outcome.loses) > 0 {
-		return "it cannot see " + strings.Join(u.outcome.loses, "; ")
+	var parts []string
+	if len(o.loses) > 0 {
+		parts = append(parts, "it cannot see "+strings.Join(o.loses, "; "))
 	}
-	return ""
+	for _, r := range o.rejected {
+		parts = append(parts, fmt.Sprintf("not %s: %v", r.variant, r.reason))
+	}
+	for _, name := range o.through {
+		parts = append(parts, "it depends on "+name+", which is degraded")
+	}
+	return strings.Join(parts, "; ")
 }
