@@ -99,6 +99,23 @@ func TestCheckStored(t *testing.T) {
 	assert.Len(t, outcomes[0].Probes, 7)
 }
 
+// TestCheckOtherArchitecture: a directory may have kernels of all machines, and
+// what is shipped for each is checked against its own.
+func TestCheckOtherArchitecture(t *testing.T) {
+	amd, arm := stored(t, "6.12.*-amd64"), stored(t, "6.12.*-arm64")
+	dir := t.TempDir()
+	for _, k := range []string{amd, arm} {
+		path, err := filepath.Abs(k)
+		require.NoError(t, err)
+		require.NoError(t, os.Mkdir(filepath.Join(dir, filepath.Base(k)), 0o700))
+		require.NoError(t, os.Symlink(filepath.Join(path, "vmlinuz"), filepath.Join(dir, filepath.Base(k), "vmlinuz")))
+	}
+	code, stdout, stderr := execute(t, "check", "--btf", dir)
+	assert.Equal(t, exitDegraded, code, stderr)
+	assert.Contains(t, stdout, "kernel "+filepath.Base(amd)+", debian, x86_64\n")
+	assert.Contains(t, stdout, "kernel "+filepath.Base(arm)+", debian, aarch64\n")
+}
+
 func TestDiff(t *testing.T) {
 	object := testdata + "drift.bpf.elf"
 	for _, c := range []struct {

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
@@ -16,15 +15,7 @@ import (
 // that are shipped.
 func prepare(object string) (*compat.Set, error) {
 	if object == "" {
-		manifests, arch := shipped()
-		if len(manifests) == 0 {
-			return nil, errors.New("no probes are shipped for this system: name an object with --object FILE")
-		}
-		set, err := compat.Prepare(manifests...)
-		if err != nil {
-			return nil, err
-		}
-		return set.For(arch), nil
+		return shipped()
 	}
 	spec, err := ebpf.LoadCollectionSpec(object)
 	if err != nil {

@@ -8,18 +8,35 @@ package main
 import (
 	"runtime"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
-	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// shipped lists the probes that the receiver brings, and the architecture that
-// their objects are compiled for: where registers are depends on it.
-func shipped() (manifests []probe.Manifest, arch string) {
-	for _, f := range probes.All() {
-		manifests = append(manifests, f.Manifest)
+// shipped prepares the probes that the receiver brings. Their objects are
+// compiled for an architecture, since where registers are depends on it: those for
+// this machine's are parsed at once, the others when there is a kernel for them.
+func shipped() (*compat.Set, error) {
+	own := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	set, err := compiled(own)
+	if err != nil {
+		return nil, err
 	}
-	if runtime.GOARCH == "arm64" {
-		return manifests, "aarch64"
+	for _, arch := range probes.Architectures() {
+		if arch != own {
+			set = set.Or(arch, func() (*compat.Set, error) { return compiled(arch) })
+		}
 	}
-	return manifests, "x86_64"
+	return set, nil
+}
+
+func compiled(arch string) (*compat.Set, error) {
+	manifests, err := probes.Manifests(arch)
+	if err != nil {
+		return nil, err
+	}
+	set, err := compat.Prepare(manifests...)
+	if err != nil {
+		return nil, err
+	}
+	return set.For(arch), nil
 }

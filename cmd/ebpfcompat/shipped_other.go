@@ -5,7 +5,13 @@
 
 package main
 
-import "github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+import (
+	"errors"
 
-// shipped is empty: the receiver has no probes for this system.
-func shipped() (manifests []probe.Manifest, arch string) { return nil, "" }
+	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
+)
+
+// shipped fails: the receiver has no probes for this system.
+func shipped() (*compat.Set, error) {
+	return nil, errors.New("no probes are shipped for this system: name an object with --object FILE")
+}

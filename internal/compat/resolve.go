@@ -5,8 +5,10 @@ package compat
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -177,12 +179,24 @@ type Set struct {
 	manifests []probe.Manifest
 	objects   [][]*object // by manifest and variant
 	arch      string      // what the objects are compiled for, if it is known
+	elsewhere map[string]func() (*Set, error)
 }
 
 // For says which architecture the objects are compiled for, in the kernel's own
 // word. Kernels of another are then refused with an error.
 func (s *Set) For(arch string) *Set {
 	return &Set{manifests: s.manifests, objects: s.objects, arch: arch}
+}
+
+// Or says how to get the same probes compiled for another architecture. That is
+// done, once, when there is a kernel of it.
+func (s *Set) Or(arch string, prepare func() (*Set, error)) *Set {
+	both := &Set{manifests: s.manifests, objects: s.objects, arch: s.arch, elsewhere: maps.Clone(s.elsewhere)}
+	if both.elsewhere == nil {
+		both.elsewhere = make(map[string]func() (*Set, error))
+	}
+	both.elsewhere[arch] = sync.OnceValues(prepare)
+	return both
 }
 
 // Prepare parses the objects of all variants.
@@ -215,7 +229,15 @@ func Prepare(manifests ...probe.Manifest) (*Set, error) {
 // Returns an error if the kernel's types cannot be read.
 func (s *Set) Resolve(k *kernel.Kernel) ([]Resolution, error) {
 	if s.arch != "" && k.Arch != "" && k.Arch != s.arch {
-		return nil, fmt.Errorf("the kernel is for %s, the probes are compiled for %s", k.Arch, s.arch)
+		prepare, ok := s.elsewhere[k.Arch]
+		if !ok {
+			return nil, fmt.Errorf("the kernel is for %s, the probes are compiled for %s", k.Arch, s.arch)
+		}
+		other, err := prepare()
+		if err != nil {
+			return nil, fmt.Errorf("the probes for %s: %w", k.Arch, err)
+		}
+		return other.Resolve(k)
 	}
 	c, err := newChecker(k)
 	if err != nil {

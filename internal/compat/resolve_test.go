@@ -86,6 +86,21 @@ func TestResolve(t *testing.T) {
 		require.NoError(t, err)
 		_, err = set.For("aarch64").Resolve(fetched(t, v612))
 		assert.EqualError(t, err, "the kernel is for x86_64, the probes are compiled for aarch64")
+
+		asked := 0
+		both := set.For("aarch64").Or("x86_64", func() (*Set, error) {
+			asked++
+			return set.For("x86_64"), nil
+		})
+		for range 2 {
+			resolutions, err := both.Resolve(fetched(t, v612))
+			require.NoError(t, err)
+			assert.Equal(t, "kprobe", resolutions[0].Chosen().Variant)
+		}
+		assert.Equal(t, 1, asked)
+		broken := set.For("aarch64").Or("x86_64", func() (*Set, error) { return nil, errors.New("broken") })
+		_, err = broken.Resolve(fetched(t, v612))
+		assert.EqualError(t, err, "the probes for x86_64: broken")
 	})
 	t.Run("without variants", func(t *testing.T) {
 		r, err := Resolve(fetched(t, v612), probe.Manifest{Name: "plain"})

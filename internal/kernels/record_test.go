@@ -20,8 +20,6 @@ import (
 
 // record compares what guests tell with what is recorded of their kernels.
 type record struct {
-	root string
-
 	mu   sync.Mutex
 	sets map[string]*compat.Set // by architecture
 	rows []support.Row
@@ -30,7 +28,7 @@ type record struct {
 
 func newRecord(t *testing.T, root string) *record {
 	t.Helper()
-	r := &record{root: root, sets: map[string]*compat.Set{}, path: filepath.Join(root, "internal/kernels/support/results.json")}
+	r := &record{sets: map[string]*compat.Set{}, path: filepath.Join(root, "internal/kernels/support/results.json")}
 	var err error
 	r.rows, err = support.Read(r.path)
 	require.NoError(t, err)
@@ -44,7 +42,7 @@ func (r *record) told(t *testing.T, dir, arch, mode, line string) {
 	defer r.mu.Unlock()
 	word := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]
 	if r.sets[word] == nil {
-		set, err := support.Prepare(r.root, word)
+		set, err := support.Prepare(word)
 		require.NoError(t, err)
 		r.sets[word] = set
 	}

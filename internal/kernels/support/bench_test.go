@@ -19,7 +19,7 @@ import (
 func BenchmarkOneKernel(b *testing.B) {
 	paths := fetched(b)
 	for b.Loop() {
-		set, err := Prepare(root, "x86_64")
+		set, err := Prepare("x86_64")
 		require.NoError(b, err)
 		k, err := kernel.Open(paths[len(paths)-1])
 		require.NoError(b, err)
@@ -36,7 +36,7 @@ func BenchmarkHundredKernels(b *testing.B) {
 		hundred = append(hundred, paths[i%len(paths)])
 	}
 	for b.Loop() {
-		set, err := Prepare(root, "x86_64")
+		set, err := Prepare("x86_64")
 		require.NoError(b, err)
 		_, err = set.ResolveFiles(b.Context(), hundred, nil, nil)
 		require.NoError(b, err)

@@ -8,45 +8,19 @@ package support
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"regexp"
-	"slices"
-
-	"github.com/cilium/ebpf"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
-	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// objectNames are the endings of bpf2go's objects by the kernel's word for the
-// architecture.
-var objectNames = map[string]string{"x86_64": "x86", "aarch64": "arm64"}
-
 // Prepare parses the shipped objects for an architecture, which need not be the
-// one of this program. root is the repository's.
-func Prepare(root, arch string) (*compat.Set, error) {
-	ending, ok := objectNames[arch]
-	if !ok {
-		return nil, fmt.Errorf("no objects are shipped for %s", arch)
-	}
-	var manifests []probe.Manifest
-	for _, f := range probes.All() {
-		m := f.Manifest
-		m.Variants = slices.Clone(m.Variants)
-		for i := range m.Variants {
-			pattern := filepath.Join(root, "internal/probes", m.Name, "*_"+ending+"_bpfel.o")
-			files, err := filepath.Glob(pattern)
-			if err != nil {
-				return nil, err
-			}
-			if len(files) != 1 {
-				return nil, fmt.Errorf("probe %s: %d objects match %s", m.Name, len(files), pattern)
-			}
-			m.Variants[i].Spec = func() (*ebpf.CollectionSpec, error) { return ebpf.LoadCollectionSpec(files[0]) }
-		}
-		manifests = append(manifests, m)
+// one of this program.
+func Prepare(arch string) (*compat.Set, error) {
+	manifests, err := probes.Manifests(arch)
+	if err != nil {
+		return nil, err
 	}
 	set, err := compat.Prepare(manifests...)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestRecord(t *testing.T) {
 			arch = "aarch64"
 		}
 		if sets[arch] == nil {
-			sets[arch], err = Prepare(root, arch)
+			sets[arch], err = Prepare(arch)
 			require.NoError(t, err)
 		}
 		found, err := Derive(sets[arch], filepath.Dir(image))
