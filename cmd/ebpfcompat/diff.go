@@ -59,12 +59,12 @@ func writeDiff(w io.Writer, before, after *kernel.Kernel, changes []compat.Chang
 		return err
 	}
 	for _, c := range changes {
-		if c.Effect == compat.Unchanged && len(c.Causes) == 0 {
-			fmt.Fprintf(w, "unchanged  %s: %s\n", c.Probe, outcome(&c.After))
-			continue
+		was, now := outcome(&c.Before), outcome(&c.After)
+		if was != now {
+			now = was + " -> " + now
 		}
-		fmt.Fprintf(w, "%-9s  %s: %s -> %s\n", c.Effect, c.Probe, outcome(&c.Before), outcome(&c.After))
-		for _, name := range c.After.Through {
+		fmt.Fprintf(w, "%-9s  %s: %s\n", c.Effect, c.Probe, now)
+		for _, name := range c.Through {
 			fmt.Fprintf(w, "           it depends on %s\n", name)
 		}
 		said := make(map[string]bool)
@@ -73,6 +73,9 @@ func writeDiff(w io.Writer, before, after *kernel.Kernel, changes []compat.Chang
 				said[sentence] = true
 				fmt.Fprintf(w, "           %s\n", sentence)
 			}
+		}
+		for _, warning := range c.Warnings {
+			fmt.Fprintf(w, "           warning: %s\n", warning)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ package compat
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 )
@@ -57,13 +58,22 @@ type Change struct {
 	Effect Effect     `json:"effect"`
 	Before Resolution `json:"before"`
 	After  Resolution `json:"after"`
+	// Through names the probes that it depends on and whose effect it has.
+	Through []string `json:"through,omitempty"`
 	// Causes are the needs behind it. Where the effect is Unchanged, they are
 	// those of variants that are not chosen on either kernel.
 	Causes []Cause `json:"causes,omitempty"`
+	// Warnings are those that only the new kernel gives: of what still works.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Diff says what it does to the probes when a kernel is replaced by another.
+//
+// Returns an error as [Set.Resolve] does, and if the kernels are of different architectures.
 func (s *Set) Diff(before, after *kernel.Kernel) ([]Change, error) {
+	if before.Arch != "" && after.Arch != "" && before.Arch != after.Arch {
+		return nil, fmt.Errorf("one kernel is for %s, the other for %s", before.Arch, after.Arch)
+	}
 	old, err := s.Resolve(before)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", before.Name(), err)
@@ -82,11 +92,46 @@ func (s *Set) Diff(before, after *kernel.Kernel) ([]Change, error) {
 			c.Effect = Worse
 		}
 		for v := range old[i].reports {
+			// What did not run before and does not now is not behind it, whatever else is said of it now.
+			if c.Effect != Unchanged && ruledOut(&old[i].reports[v]) == ruledOut(&now[i].reports[v]) {
+				continue
+			}
 			c.Causes = append(c.Causes, causes(s.manifests[i].Variants[v].Name, &old[i].reports[v], &now[i].reports[v])...)
+		}
+		c.inherit(s.manifests[i].DependsOn, changes)
+		for _, w := range warnings(&now[i]) {
+			if !slices.Contains(warnings(&old[i]), w) {
+				c.Warnings = append(c.Warnings, w)
+			}
 		}
 		changes = append(changes, c)
 	}
 	return changes, nil
+}
+
+// inherit passes on what becomes of the probes that a probe depends on: with
+// another variant of theirs it sees more or less, though it is as degraded as before.
+// Those come before it.
+func (c *Change) inherit(dependsOn []string, earlier []Change) {
+	for _, name := range dependsOn {
+		i := slices.IndexFunc(earlier, func(o Change) bool { return o.Probe == name })
+		if i < 0 || earlier[i].Effect == Unchanged {
+			continue
+		}
+		c.Effect = max(c.Effect, earlier[i].Effect)
+		c.Through = append(c.Through, name)
+	}
+}
+
+// ruledOut tells whether a report rules its variant out.
+func ruledOut(r *Report) bool { return r.Answer() == Unsupported }
+
+// warnings are those about the chosen variant.
+func warnings(r *Resolution) []string {
+	if chosen := r.Chosen(); chosen != nil {
+		return chosen.Warnings
+	}
+	return nil
 }
 
 // rank orders resolutions: the place of the chosen variant, or the last place.

@@ -109,6 +109,35 @@ func TestResolve(t *testing.T) {
 	})
 }
 
+// TestDiff: what an update does to a probe it does to those that depend on it,
+// and the causes are those of the variants that begin or cease to run.
+func TestDiff(t *testing.T) {
+	rider := probe.Manifest{Name: "rider", DependsOn: []string{"ladder"}}
+	set, err := Prepare(ladder(t), rider, probe.Manifest{Name: "legacy", Variants: []probe.Variant{variant(t, "v", "kfuncs", nil, "legacy")}})
+	require.NoError(t, err)
+
+	changes, err := set.Diff(fetched(t, v612), fetched(t, newest))
+	require.NoError(t, err)
+	assert.Equal(t, Worse, changes[0].Effect)
+	assert.Equal(t, Degraded, changes[0].Before.State, "it was degraded before and is so after")
+	assert.Equal(t, Degraded, changes[0].After.State)
+	require.Len(t, changes[0].Causes, 1, "that fexit ran on neither is not behind it: %v", changes[0].Causes)
+	assert.Equal(t, "kprobe: kprobe/do_unlinkat: this kernel has no function do_unlinkat (removed, renamed or inlined)", changes[0].Causes[0].Sentence())
+	assert.Equal(t, Worse, changes[1].Effect)
+	assert.Equal(t, []string{"ladder"}, changes[1].Through)
+	assert.Equal(t, Unchanged, changes[2].Effect)
+	require.Len(t, changes[2].Warnings, 2)
+	assert.Equal(t, "kfunc bpf_obj_new_impl: replaced by bpf_obj_new in this kernel and kept for older programs", changes[2].Warnings[0])
+
+	changes, err = set.Diff(fetched(t, newest), fetched(t, v612))
+	require.NoError(t, err)
+	assert.Equal(t, []Effect{Better, Better, Unchanged}, []Effect{changes[0].Effect, changes[1].Effect, changes[2].Effect})
+	assert.Empty(t, changes[2].Warnings)
+
+	_, err = set.Diff(&kernel.Kernel{Arch: "x86_64"}, &kernel.Kernel{Arch: "aarch64"})
+	assert.EqualError(t, err, "one kernel is for x86_64, the other for aarch64")
+}
+
 func TestPrepareRefuses(t *testing.T) {
 	broken := errors.New("broken object")
 	_, err := Prepare(probe.Manifest{Name: "p", Variants: []probe.Variant{{
