@@ -8,6 +8,7 @@ package kernels
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/mikelolasagasti/xz"
 )
@@ -38,7 +41,14 @@ type Guest struct {
 	Init string
 	// Binaries are the static test binaries, in the order of their runs.
 	Binaries []Binary
+	// Patience is how long the guest may print nothing, from its start on, before it
+	// is ended. Zero means [Patience].
+	Patience time.Duration
 }
+
+// Patience is for guests that share a busy machine. Alone they print their first
+// line after 2 to 5 s, and the next after half a minute at the most.
+const Patience = 8 * time.Minute
 
 // Binary is a test binary with the files that it reads.
 type Binary struct {
@@ -65,11 +75,15 @@ var ErrNoStart = errors.New("the guest did not start")
 // ErrNoEnd says that a guest ended, or was ended, before it had run all.
 var ErrNoEnd = errors.New("the guest did not finish")
 
+// ErrSilent says that a guest was ended because it printed nothing any more.
+var ErrSilent = errors.New("it printed nothing for too long")
+
 // Boot boots the kernel and runs the binaries, one after the other. console, if
 // not nil, gets all that the guest prints.
 //
 // Returns the results of those that ended, and an error wrapping [ErrNoEnd] if
-// others did not, or [ErrNoStart] if none has even begun.
+// others did not, or [ErrNoStart] if none has even begun. It wraps [ErrSilent], too, if
+// that is why.
 func Boot(ctx context.Context, g Guest, console io.Writer) ([]Result, error) {
 	initrd, err := g.initramfs()
 	if err != nil {
@@ -102,8 +116,15 @@ func Boot(ctx context.Context, g Guest, console io.Writer) ([]Result, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start QEMU: %w", err)
 	}
-	results, done := g.follow(out, console)
+	patience := cmp.Or(g.Patience, Patience)
+	var silent atomic.Bool
+	timer := time.AfterFunc(patience, func() {
+		silent.Store(true)
+		_ = cmd.Process.Kill() // an error means that it ended just now
+	})
+	results, done := g.follow(&watched{out, timer, patience}, console)
 	err = cmd.Wait()
+	timer.Stop()
 	if done {
 		return results, nil
 	}
@@ -111,10 +132,28 @@ func Boot(ctx context.Context, g Guest, console io.Writer) ([]Result, error) {
 	if !slices.ContainsFunc(results, func(r Result) bool { return r.Exit >= 0 || len(r.Output) > 0 }) {
 		why = ErrNoStart
 	}
+	if silent.Load() {
+		return results, fmt.Errorf("%w: %w (%v)", why, ErrSilent, patience)
+	}
 	if err != nil {
 		return results, fmt.Errorf("%w: %w: %s", why, err, strings.TrimSpace(failure.String()))
 	}
 	return results, why
+}
+
+// watched sets a timer anew with all that is read.
+type watched struct {
+	io.Reader
+	timer    *time.Timer
+	patience time.Duration
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if n > 0 {
+		w.timer.Reset(w.patience)
+	}
+	return n, err
 }
 
 // arguments are QEMU's. One processor is faster than two without KVM.

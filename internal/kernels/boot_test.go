@@ -229,6 +229,26 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// TestSilentGuestIsEnded: one that hangs, before it has begun or later, costs
+// minutes and not the whole run.
+func TestSilentGuestIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	init := filepath.Join(dir, "init")
+	require.NoError(t, os.WriteFile(init, nil, 0o700))
+	for prints, want := range map[string]error{"": ErrNoStart, "echo @out 0 hello; sleep 0.2; echo @out 0 hello;": ErrNoEnd} {
+		qemu := "#!/bin/sh\n" + prints + "exec sleep 60\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "qemu-system-x86_64"), []byte(qemu), 0o700))
+		g := Guest{Dir: dir, Arch: "amd64", Init: init, Binaries: []Binary{{Name: "one", Path: init, Root: dir, Package: "one"}}, Patience: time.Second}
+		start := time.Now()
+		_, err := Boot(t.Context(), g, nil)
+		require.ErrorIs(t, err, ErrSilent)
+		require.ErrorIs(t, err, want)
+		assert.Less(t, time.Since(start), 30*time.Second)
+		assert.ErrorContains(t, err, "printed nothing for too long (1s)")
+	}
+}
+
 func TestFollow(t *testing.T) {
 	g := Guest{Binaries: []Binary{{Name: "one"}, {Name: "two"}}}
 	results, done := g.follow(strings.NewReader("boot\r\n@out 0 PASS\r\n[1.2] noise @exit 0 0\n@out 1 --- FAIL\n@out 9 x\n@exit 1 1\n@done\n"), nil)
