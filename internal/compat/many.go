@@ -24,8 +24,12 @@ type Outcome struct {
 	Err error `json:"-"`
 }
 
+// maxKernels bounds how many kernels are in memory at a time, on machines with
+// many processors. While it is decompressed one has up to 300 MiB, a BTF file 60.
+const maxKernels = 8
+
 // ResolveFiles checks the probes against many stored kernels, in parallel. Only
-// one kernel per processor is in memory at a time. modes are the lockdown modes
+// one kernel per processor, and no more than [maxKernels], is in memory at a time. modes are the lockdown modes
 // to assume for each; none means none. done, if not nil, is called after each
 // file with the number of those that are finished.
 //
@@ -46,7 +50,7 @@ func (s *Set) ResolveFiles(ctx context.Context, paths []string, modes []kernel.L
 		next++
 		return next - 1, next <= len(paths) && ctx.Err() == nil
 	}
-	for range min(runtime.GOMAXPROCS(0), len(paths)) {
+	for range min(runtime.GOMAXPROCS(0), maxKernels, len(paths)) {
 		workers.Go(func() {
 			for i, ok := take(); ok; i, ok = take() {
 				s.resolveFile(paths[i], modes, outcomes[i*len(modes):(i+1)*len(modes)])

@@ -23,6 +23,10 @@ type image struct {
 // errNotKernel says that a file is no kernel in any known form.
 var errNotKernel = errors.New("neither BTF nor a kernel image")
 
+// errOldCompression says that a kernel was built with CONFIG_KERNEL_LZMA or
+// CONFIG_KERNEL_LZO, which no distribution does.
+var errOldCompression = errors.New("compressed as LZMA or LZO, which cannot be read: decompress it first")
+
 // readImage finds the types in a file: raw BTF, an ELF file (vmlinux), a
 // bzImage (x86, Documentation/arch/x86/boot.rst), an arm64 Image
 // (Documentation/arch/arm64/booting.rst), an EFI zboot image
@@ -73,6 +77,9 @@ func readNested(data []byte, depth int, limit int64) (*image, error) {
 func inflate(data []byte, depth int, limit int64) (*image, error) {
 	plain, err := decompress(data, limit)
 	if errors.Is(err, errNotCompressed) {
+		if bytes.HasPrefix(data, []byte("\x5d\x00\x00")) || bytes.HasPrefix(data, []byte("\x89LZO")) {
+			return nil, errOldCompression
+		}
 		return nil, errNotKernel
 	}
 	if err != nil {
@@ -131,13 +138,7 @@ func readELF(data []byte) (*image, error) {
 		return nil, fmt.Errorf("vmlinux: %w", err)
 	}
 	defer f.Close()
-	img := &image{config: embeddedConfig(data), banner: findBanner(data)}
-	switch f.Machine {
-	case elf.EM_X86_64:
-		img.arch = "x86_64"
-	case elf.EM_AARCH64:
-		img.arch = "aarch64"
-	}
+	img := &image{config: embeddedConfig(data), banner: findBanner(data), arch: machine(f)}
 	section := f.Section(".BTF")
 	if section == nil {
 		found, err := scan(data)
@@ -147,17 +148,65 @@ func readELF(data []byte) (*image, error) {
 		found.arch = img.arch
 		return found, nil
 	}
-	if section.Size > uint64(len(data)) && section.Flags&elf.SHF_COMPRESSED == 0 || section.Size > maxBTF {
+	if section.Size > uint64(len(data)) && section.Flags&elf.SHF_COMPRESSED == 0 {
+		return nil, fmt.Errorf("vmlinux: section .BTF has a size of %d bytes: %w", section.Size, errTooBig)
+	}
+	if img.btf, err = btfSection(section); err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+// readLargeELF reads a vmlinux that has debug information, and so its section
+// names. Banner and configuration are in .rodata.
+func readLargeELF(r io.ReaderAt) (*image, error) {
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return nil, fmt.Errorf("vmlinux: %w", err)
+	}
+	defer f.Close()
+	img := &image{arch: machine(f)}
+	section := f.Section(".BTF")
+	if section == nil {
+		return nil, fmt.Errorf("vmlinux: %w", ErrNoBTF)
+	}
+	if img.btf, err = btfSection(section); err != nil {
+		return nil, err
+	}
+	if section = f.Section(".rodata"); section != nil && section.Type != elf.SHT_NOBITS {
+		data, err := io.ReadAll(io.LimitReader(section.Open(), maxImage))
+		if err != nil {
+			return nil, fmt.Errorf("vmlinux: section .rodata: %w", err)
+		}
+		img.config, img.banner = embeddedConfig(data), findBanner(data)
+	}
+	return img, nil
+}
+
+func btfSection(section *elf.Section) ([]byte, error) {
+	if section.Size > maxBTF {
 		return nil, fmt.Errorf("vmlinux: section .BTF has a size of %d bytes: %w", section.Size, errTooBig)
 	}
 	raw, err := io.ReadAll(io.LimitReader(section.Open(), maxBTF))
 	if err != nil {
 		return nil, fmt.Errorf("vmlinux: section .BTF: %w", err)
 	}
-	if img.btf, err = rawBTF(raw); err != nil {
+	if raw, err = rawBTF(raw); err != nil {
 		return nil, fmt.Errorf("vmlinux: section .BTF: %w", err)
 	}
-	return img, nil
+	return raw, nil
+}
+
+// machine is the architecture of an ELF file, as uname -m.
+func machine(f *elf.File) string {
+	switch f.Machine {
+	case elf.EM_X86_64:
+		return "x86_64"
+	case elf.EM_AARCH64:
+		return "aarch64"
+	default:
+		return ""
+	}
 }
 
 // maxBTF bounds the types of one kernel. Real ones have 3 to 12 MiB.

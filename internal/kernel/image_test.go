@@ -37,7 +37,7 @@ func tinyBTF(t testing.TB, name string) []byte {
 // tinyELF is a vmlinux with a section .BTF, a banner and a configuration.
 func tinyELF(t testing.TB, types []byte) []byte {
 	t.Helper()
-	names := []byte("\x00.BTF\x00.data\x00.shstrtab\x00")
+	names := []byte("\x00.BTF\x00.rodata\x00.shstrtab\x00")
 	var config bytes.Buffer
 	zw := gzip.NewWriter(&config)
 	_, err := io.WriteString(zw, "# comment\nCONFIG_KPROBES=y\nCONFIG_LSM=\"lockdown,bpf\"\n# CONFIG_X is not set\n")
@@ -54,7 +54,7 @@ func tinyELF(t testing.TB, types []byte) []byte {
 	sections := []elf.Section64{{}}
 	for i, content := range [][]byte{types, data, names} {
 		sections = append(sections, elf.Section64{
-			Name: []uint32{1, 6, 12}[i], Type: uint32(elf.SHT_PROGBITS), Off: at, Size: uint64(len(content)),
+			Name: []uint32{1, 6, 14}[i], Type: uint32(elf.SHT_PROGBITS), Off: at, Size: uint64(len(content)),
 		})
 		at += uint64(len(content))
 	}
@@ -181,6 +181,7 @@ func TestReadImageRefuses(t *testing.T) {
 		"no BTF":            {bytes.Replace(tinyELF(t, []byte("nothing")), []byte(".BTF"), []byte(".XYZ"), 1), ErrNoBTF.Error()},
 		"bad section":       {tinyELF(t, []byte("nothing")), "not BTF"},
 		"arm64 without BTF": {append(tinyArm64(t, nil)[:0x40:0x40], make([]byte, 64)...), ErrNoBTF.Error()},
+		"lzma":              {tinyBzImage([]byte("\x5d\x00\x00\x80\x00nothing")), "bzImage: compressed as LZMA or LZO"},
 		"broken gzip":       {[]byte("\x1f\x8bnothing"), "gzip"},
 		"broken zstd":       {tinyBzImage([]byte("\x28\xb5\x2f\xfdnothing")), "zstd"},
 		"cut ELF":           {[]byte(elf.ELFMAG + "\x02\x01\x01"), "vmlinux"},

@@ -6,6 +6,7 @@ package kernel
 import (
 	"archive/tar"
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -34,13 +35,9 @@ func Open(path string) (*Kernel, error) {
 			return nil, err
 		}
 	}
-	data, err := readFile(file)
+	img, err := readStored(file)
 	if err != nil {
 		return nil, err
-	}
-	img, err := readArchive(file, data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	types, err := btf.LoadSpecFromReader(bytes.NewReader(img.btf))
 	if err != nil {
@@ -74,18 +71,56 @@ func Open(path string) (*Kernel, error) {
 	return k, nil
 }
 
+// readStored reads a file in any of the known forms. A vmlinux may be larger than
+// what is taken into memory: with debug information it has up to a GiB.
+func readStored(path string) (*image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	read := func() (*image, error) {
+		data, err := readAll(f)
+		if err != nil {
+			return nil, err
+		}
+		return readArchive(path, data)
+	}
+	magic := make([]byte, len(elf.ELFMAG))
+	if _, err := f.ReadAt(magic, 0); err == nil && string(magic) == elf.ELFMAG && info.Size() > maxImage {
+		read = func() (*image, error) { return readLargeELF(f) }
+	}
+	img, err := read()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, nil
+}
+
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	data, err := readAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return data, nil
+}
+
+func readAll(f *os.File) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxImage+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, err
 	}
 	if len(data) > maxImage {
-		return nil, fmt.Errorf("read %s: more than %d MiB", path, maxImage>>20)
+		return nil, fmt.Errorf("more than %d MiB: %w", maxImage>>20, errTooBig)
 	}
 	return data, nil
 }

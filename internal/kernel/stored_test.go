@@ -4,11 +4,14 @@
 package kernel
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -49,4 +52,37 @@ func TestOpenFetched(t *testing.T) {
 			assert.Equal(t, "BPF_MAP_TYPE_RINGBUF", maps[27])
 		})
 	}
+}
+
+// TestOpenLargeVmlinux: with debug information a vmlinux is larger than what is
+// taken into memory. What does not matter is a hole in the file here.
+func TestOpenLargeVmlinux(t *testing.T) {
+	const size = maxImage + 1<<20
+	types := tinyBTF(t, "task_struct")
+	write := func(data []byte) string {
+		path := filepath.Join(t.TempDir(), "vmlinux")
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		require.NoError(t, os.Truncate(path, size))
+		return path
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	k, err := Open(write(tinyELF(t, types)))
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
+	assert.Equal(t, "6.1.0-9-amd64", k.Release)
+	assert.Equal(t, "x86_64", k.Arch)
+	value, known := k.Config("CONFIG_KPROBES")
+	assert.True(t, known)
+	assert.Equal(t, "y", value)
+	spec, err := k.BTF()
+	require.NoError(t, err)
+	var s *btf.Struct
+	require.NoError(t, spec.TypeByName("task_struct", &s))
+
+	_, err = Open(write(bytes.Replace(tinyELF(t, types), []byte(".BTF"), []byte(".XYZ"), 1)))
+	assert.ErrorIs(t, err, ErrNoBTF)
+	_, err = Open(write(tinyELF(t, []byte("nothing"))))
+	assert.ErrorIs(t, err, errNotBTF)
 }
