@@ -37,7 +37,8 @@ type deprecation struct {
 	// "probes::http::routes", or the name of the event, metric, attribute or probe.
 	name string
 	probe.Deprecated
-	// probe produces the metric. Who does not choose it is not warned.
+	// probe produces the metric. Who does not choose it is not warned. Empty for the
+	// receiver's own metrics.
 	probe string
 	// removed is set when the code is gone.
 	removed bool
@@ -108,7 +109,7 @@ func (c *Config) warnDeprecated(log *zap.Logger) {
 				warn(d)
 			}
 		case metric:
-			if _, chosen := c.Probes[d.probe]; chosen {
+			if _, chosen := c.Probes[d.probe]; chosen || d.probe == "" {
 				warn(d)
 			}
 		}
@@ -126,8 +127,11 @@ func enabled(switches any, name string) bool {
 	return false
 }
 
+// notice is for how many minor releases what is deprecated stays, at least.
+const notice = 2
+
 // overdue says in sentences what should be gone in that version of the module and
-// is not.
+// is not, and what is announced in another way than docs/stability.md promises.
 func overdue(version string, all []deprecation, probes []probe.Factory) ([]string, error) {
 	for _, f := range probes {
 		if f.Manifest.Deprecated != nil {
@@ -143,6 +147,13 @@ func overdue(version string, all []deprecation, probes []probe.Factory) ([]strin
 		then, err := parseVersion(d.RemovedIn)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: removed in: %w", d.kind, d.name, err)
+		}
+		since, err := parseVersion(d.Since)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: since: %w", d.kind, d.name, err)
+		}
+		if then[0] == since[0] && then[1] < since[1]+notice {
+			late = append(late, fmt.Sprintf("the %s %s is deprecated since %s and removed in %s: that is less than %d minor releases", d.kind, d.name, d.Since, d.RemovedIn, notice))
 		}
 		if !d.removed && slices.Compare(now[:], then[:]) >= 0 {
 			late = append(late, fmt.Sprintf("the %s %s was to be removed in %s: remove it and mark it as removed", d.kind, d.name, d.RemovedIn))

@@ -30,21 +30,25 @@ func TestNothingIsOverdue(t *testing.T) {
 
 func TestOverdue(t *testing.T) {
 	all := []deprecation{
-		{kind: configKey, name: "later", Deprecated: probe.Deprecated{RemovedIn: "0.10.0", Use: "x"}},
-		{kind: metric, name: "now", Deprecated: probe.Deprecated{RemovedIn: "0.9.0", Use: "x"}},
-		{kind: event, name: "gone", Deprecated: probe.Deprecated{RemovedIn: "0.2.0", Use: "x"}, removed: true},
-		{kind: event, name: "nothing", Deprecated: probe.Deprecated{RemovedIn: "1.0.0"}},
+		{kind: configKey, name: "later", Deprecated: probe.Deprecated{Since: "0.8.0", RemovedIn: "0.10.0", Use: "x"}},
+		{kind: metric, name: "now", Deprecated: probe.Deprecated{Since: "0.7.0", RemovedIn: "0.9.0", Use: "x"}},
+		{kind: event, name: "gone", Deprecated: probe.Deprecated{Since: "0.0.0", RemovedIn: "0.2.0", Use: "x"}, removed: true},
+		{kind: event, name: "nothing", Deprecated: probe.Deprecated{Since: "0.9.0", RemovedIn: "1.0.0"}},
 	}
-	old := probe.Factory{Manifest: probe.Manifest{Name: "old", Deprecated: &probe.Deprecated{RemovedIn: "0.8.1", Use: "x"}}}
+	all = append(all, deprecation{kind: event, name: "hasty", Deprecated: probe.Deprecated{Since: "0.9.0", RemovedIn: "0.10.0", Use: "x"}})
+	old := probe.Factory{Manifest: probe.Manifest{Name: "old", Deprecated: &probe.Deprecated{Since: "0.6.0", RemovedIn: "0.8.1", Use: "x"}}}
 	late, err := overdue("0.9.0", all, []probe.Factory{old, {}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"the metric now was to be removed in 0.9.0: remove it and mark it as removed",
 		"the event nothing does not say what to use instead",
+		"the event hasty is deprecated since 0.9.0 and removed in 0.10.0: that is less than 2 minor releases",
 		"the probe old was to be removed in 0.8.1: remove it and mark it as removed",
 	}, late)
 	_, err = overdue("0.9.0", []deprecation{{kind: event, name: "e", Deprecated: probe.Deprecated{RemovedIn: "soon"}}}, nil)
 	assert.ErrorContains(t, err, `event e: removed in: "soon" is not a version`)
+	_, err = overdue("0.9.0", []deprecation{{kind: event, name: "e", Deprecated: probe.Deprecated{RemovedIn: "1.0.0"}}}, nil)
+	assert.ErrorContains(t, err, `event e: since: "" is not a version`)
 }
 
 // madeUp are deprecations of the test probes.
@@ -59,6 +63,7 @@ func madeUp() []deprecation {
 		{kind: resourceAttribute, name: "process.owner", Deprecated: at},
 		{kind: metric, name: "alpha.depth", probe: "alpha", Deprecated: at},
 		{kind: metric, name: "daemon.depth", probe: "daemon", Deprecated: at},
+		{kind: metric, name: "otelcol_ebpf_events_seen", Deprecated: at},
 		{kind: configKey, name: "poll", Deprecated: at, removed: true},
 		{kind: configKey, name: "probes::alpha::width", Deprecated: at, removed: true},
 		{kind: probeName, name: "gamma", Deprecated: at, removed: true},
@@ -91,13 +96,13 @@ func TestDeprecatedWarnsAtStart(t *testing.T) {
 		conf map[string]any
 		want []string
 	}{
-		{map[string]any{}, []string{"process.exec", "process.exit", "process.owner", "alpha.depth"}},
+		{map[string]any{}, []string{"process.exec", "process.exit", "process.owner", "alpha.depth", "otelcol_ebpf_events_seen"}},
 		{map[string]any{
 			"collection_interval": "5s",
 			"probes":              map[string]any{"alpha": map[string]any{"depth": 4}},
 			"events":              map[string]any{"process.exit": map[string]any{"enabled": false}},
-		}, []string{"collection_interval", "probes::alpha::depth", "process.exec", "process.owner", "alpha.depth"}},
-		{map[string]any{"probes": map[string]any{}}, []string{"process.exec", "process.exit", "process.owner"}},
+		}, []string{"collection_interval", "probes::alpha::depth", "process.exec", "process.owner", "alpha.depth", "otelcol_ebpf_events_seen"}},
+		{map[string]any{"probes": map[string]any{}}, []string{"process.exec", "process.exit", "process.owner", "otelcol_ebpf_events_seen"}},
 	} {
 		f := madeUpFactory()
 		f.newEngine = func(engineSettings) (engine, error) { return &fakeEngine{}, nil }
