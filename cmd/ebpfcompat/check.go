@@ -131,18 +131,22 @@ func writeCheck(w io.Writer, outcomes []compat.Outcome) error {
 		}
 		fmt.Fprintf(w, "kernel %s\n", describe(o))
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "PROBE\tSTATE\tVARIANT\tLOSES")
+		var losses sentences
+		fmt.Fprintln(t, "PROBE\tSTATE\tVARIANT")
 		for _, p := range o.Probes {
-			variant, loses := "-", "-"
+			variant := "-"
 			if c := p.Chosen(); c != nil {
 				variant = c.Variant
 			}
-			if len(p.Loses) > 0 {
-				loses = strings.Join(p.Loses, ", ")
+			for _, lost := range p.Loses {
+				losses.add(p.Probe, lost)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", p.Probe, p.State, variant, loses)
+			fmt.Fprintf(t, "%s\t%s\t%s\n", p.Probe, p.State, variant)
 		}
 		if err := t.Flush(); err != nil {
+			return err
+		}
+		if err := losses.write(w, "cannot see"); err != nil {
 			return err
 		}
 		if err := writeReasons(w, o.Probes); err != nil {

@@ -26,13 +26,24 @@ const (
 )
 
 const usage = `Usage:
-  ebpfcompat check  [--kernel FILE|DIR | --btf FILE|DIR] [--object FILE] [--lockdown MODE] [--output text|json]
+  ebpfcompat check  [--kernel FILE|DIR | --btf FILE|DIR] [--object FILE] [--lockdown MODE,...] [--output text|json]
   ebpfcompat diff   [--object FILE] [--output text|json] OLD NEW
   ebpfcompat needs  [--output text|json] [--program NAME] OBJECT
   ebpfcompat matrix [--object FILE] [--lockdown MODE,...] [--booted RELEASE,...] DIR...
 
-A kernel is a vmlinuz or vmlinux of any compression, a BTF file, or a directory of one kernel.
-Without --object, all shipped probes are checked. Without --kernel or --btf, the running kernel is.
+  check   which variant of each probe runs on a kernel, what it cannot see, and why no better one runs
+  diff    what the update of a kernel would change, and the function, field or signature behind it
+  needs   what an object needs of a kernel, by how stable the kernel keeps it
+  matrix  probes by kernels, as Markdown
+
+A kernel is a vmlinuz or vmlinux of any compression, a BTF file, or a directory of one kernel. check and matrix
+take directories of many, too, as BTFHub's archive. Without --kernel or --btf, check asks the running kernel.
+
+  --object FILE         check the programs of this BPF object; without it, all shipped probes
+  --program NAME        list the needs of this program only; may be repeated
+  --lockdown MODE,...   as if stored kernels had been booted with lockdown=none, integrity or confidentiality
+  --booted RELEASE,...  the kernels of which the matrix says that they were booted
+  --output text|json
 
 Exit status: 0 all is well; 1 degraded (diff: something gets worse); 2 unsupported; 3 bad input.
 `

@@ -112,6 +112,7 @@ func TestCheckOtherArchitecture(t *testing.T) {
 	}
 	code, stdout, stderr := execute(t, "check", "--btf", dir)
 	assert.Equal(t, exitDegraded, code, stderr)
+	assert.Contains(t, stdout, "\ncannot see\n  discovery: the port of a server that listens without bind", "each loss once, with who suffers it")
 	assert.Contains(t, stdout, "kernel "+filepath.Base(amd)+", debian, x86_64\n")
 	assert.Contains(t, stdout, "kernel "+filepath.Base(arm)+", debian, aarch64\n")
 }
@@ -162,6 +163,13 @@ func TestMatrix(t *testing.T) {
 	assert.Contains(t, stdout, "| kernel | architecture | lockdown | known by | arena | hash | loops | ring |\n")
 	assert.Contains(t, stdout, "| "+release+" | x86_64 | none | booted | full | full | full | full |\n")
 	assert.Contains(t, stdout, "| "+release+" | x86_64 | integrity | booted | full | full | full | full |\n")
+}
+
+// TestMatrixWarns: what still works is said to be about to go.
+func TestMatrixWarns(t *testing.T) {
+	code, stdout, _ := execute(t, "matrix", "--object", testdata+"kfuncs.bpf.elf", stored(t, "7.*-amd64"))
+	assert.Equal(t, exitFine, code)
+	assert.Contains(t, stdout, "]: warning: kfunc bpf_obj_new_impl: replaced by bpf_obj_new in this kernel and kept for older programs\n")
 }
 
 func TestNeeds(t *testing.T) {

@@ -87,11 +87,20 @@ func cell(r *Resolution, notes *footnotes) string {
 	if len(r.Loses) > 0 {
 		b.WriteString(notes.mark("loses " + strings.Join(r.Loses, ", ")))
 	}
+	if blocked := r.Blocked(); blocked != "" {
+		b.WriteString(notes.mark(blocked))
+		return b.String()
+	}
 	for _, rejected := range r.Better() {
 		b.WriteString(notes.mark(strings.Join(rejected.Sentences(), "; ")))
 	}
 	if chosen != nil && chosen.Unsure != "" {
 		b.WriteString(notes.mark("to be tried: " + chosen.Unsure))
+	}
+	if chosen != nil {
+		for _, warning := range chosen.Warnings {
+			b.WriteString(notes.mark("warning: " + warning))
+		}
 	}
 	return b.String()
 }
