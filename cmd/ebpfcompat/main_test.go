@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -163,6 +164,27 @@ func TestMatrix(t *testing.T) {
 	assert.Contains(t, stdout, "| kernel | architecture | lockdown | known by | arena | hash | loops | ring |\n")
 	assert.Contains(t, stdout, "| "+release+" | x86_64 | none | booted | full | full | full | full |\n")
 	assert.Contains(t, stdout, "| "+release+" | x86_64 | integrity | booted | full | full | full | full |\n")
+}
+
+// TestKernelWithoutBTF is no bad input: nothing runs there, and an update to it is
+// to be refused.
+func TestKernelWithoutBTF(t *testing.T) {
+	// As much of an arm64 Image as makes it a kernel.
+	image := make([]byte, 0x40)
+	copy(image[0x38:], "ARM\x64")
+	image = append(image, "Linux version 6.12.0-custom (someone@example.org) #1 SMP\n"...)
+	path := filepath.Join(t.TempDir(), "Image")
+	require.NoError(t, os.WriteFile(path, image, 0o600))
+
+	code, stdout, stderr := execute(t, "check", "--kernel", path)
+	assert.Equal(t, exitUnsupported, code, stderr)
+	assert.Contains(t, stdout, "kernel 6.12.0-custom, aarch64\n")
+	assert.Equal(t, 1, strings.Count(stdout, "the kernel has no BTF type information (CONFIG_DEBUG_INFO_BTF)\n"), "one sentence")
+
+	code, stdout, stderr = execute(t, "diff", stored(t, "6.12.*-arm64"), path)
+	assert.Equal(t, exitDegraded, code, stderr)
+	assert.Contains(t, stdout, "worse      discovery: full (tp_btf) -> unsupported\n")
+	assert.Contains(t, stdout, "the kernel has no BTF type information (CONFIG_DEBUG_INFO_BTF)\n")
 }
 
 // TestMatrixWarns: what still works is said to be about to go.

@@ -14,7 +14,7 @@ import (
 
 // image is what is found in a kernel's file.
 type image struct {
-	btf    []byte            // raw BTF of vmlinux
+	btf    []byte            // raw BTF of vmlinux; nil if it is a kernel that has none
 	banner string            // "Linux version …", or the release alone; may be empty
 	config map[string]string // of CONFIG_IKCONFIG; nil if there is none
 	arch   string            // as uname -m; may be empty
@@ -166,19 +166,20 @@ func readLargeELF(r io.ReaderAt) (*image, error) {
 	}
 	defer f.Close()
 	img := &image{arch: machine(f)}
-	section := f.Section(".BTF")
-	if section == nil {
-		return nil, fmt.Errorf("vmlinux: %w", ErrNoBTF)
+	if section := f.Section(".BTF"); section != nil {
+		if img.btf, err = btfSection(section); err != nil {
+			return nil, err
+		}
 	}
-	if img.btf, err = btfSection(section); err != nil {
-		return nil, err
-	}
-	if section = f.Section(".rodata"); section != nil && section.Type != elf.SHT_NOBITS {
+	if section := f.Section(".rodata"); section != nil && section.Type != elf.SHT_NOBITS {
 		data, err := io.ReadAll(io.LimitReader(section.Open(), maxImage))
 		if err != nil {
 			return nil, fmt.Errorf("vmlinux: section .rodata: %w", err)
 		}
 		img.config, img.banner = embeddedConfig(data), findBanner(data)
+	}
+	if img.btf == nil && img.banner == "" {
+		return nil, fmt.Errorf("vmlinux: %w", ErrNoBTF)
 	}
 	return img, nil
 }
@@ -260,7 +261,8 @@ func scan(data []byte) (*image, error) {
 		}
 		at += len(btfHeader)
 	}
-	if img.btf == nil {
+	// What has no banner is no kernel that could have types.
+	if img.btf == nil && img.banner == "" {
 		return nil, ErrNoBTF
 	}
 	return img, nil

@@ -169,6 +169,15 @@ func TestReadImage(t *testing.T) {
 	}
 }
 
+// without is a vmlinux that lacks some words: a section's name, the banner.
+func without(t testing.TB, words ...string) []byte {
+	data := tinyELF(t, []byte("nothing"))
+	for _, word := range words {
+		data = bytes.Replace(data, []byte(word), bytes.Repeat([]byte("x"), len(word)), 1)
+	}
+	return data
+}
+
 func TestReadImageRefuses(t *testing.T) {
 	types := tinyBTF(t, "task_struct")
 	for name, c := range map[string]struct {
@@ -178,7 +187,7 @@ func TestReadImageRefuses(t *testing.T) {
 		"nothing":           {nil, "neither BTF nor a kernel image"},
 		"text":              {[]byte("hello"), "neither BTF nor a kernel image"},
 		"cut BTF":           {types[:len(types)-1], "neither BTF nor a kernel image"},
-		"no BTF":            {bytes.Replace(tinyELF(t, []byte("nothing")), []byte(".BTF"), []byte(".XYZ"), 1), ErrNoBTF.Error()},
+		"no kernel":         {without(t, ".BTF", "Linux version"), ErrNoBTF.Error()},
 		"bad section":       {tinyELF(t, []byte("nothing")), "not BTF"},
 		"arm64 without BTF": {append(tinyArm64(t, nil)[:0x40:0x40], make([]byte, 64)...), ErrNoBTF.Error()},
 		"lzma":              {tinyBzImage([]byte("\x5d\x00\x00\x80\x00nothing")), "bzImage: compressed as LZMA or LZO"},

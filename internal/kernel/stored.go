@@ -23,6 +23,8 @@ import (
 // Open reads a stored kernel: a vmlinuz or vmlinux in any compression, a BTF
 // file, a BTF file in a .tar.xz as BTFHub keeps it, or a directory that holds
 // one of these and perhaps its configuration and the BTF of its modules.
+//
+// That a kernel was built without types is no error here: [Kernel.BTF] says so.
 func Open(path string) (*Kernel, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -39,9 +41,11 @@ func Open(path string) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := btf.LoadSpecFromReader(bytes.NewReader(img.btf))
-	if err != nil {
-		return nil, fmt.Errorf("%s: parse BTF: %w", file, err)
+	var types *btf.Spec
+	if img.btf != nil {
+		if types, err = btf.LoadSpecFromReader(bytes.NewReader(img.btf)); err != nil {
+			return nil, fmt.Errorf("%s: parse BTF: %w", file, err)
+		}
 	}
 
 	k := &Kernel{Path: path, Release: releaseOf(img.banner), Arch: img.arch}
@@ -52,12 +56,17 @@ func Open(path string) (*Kernel, error) {
 	if k.Distribution == "" {
 		k.Distribution = distributionOf(k.Release + " " + img.banner)
 	}
-	if k.Arch == "" {
+	if k.Arch == "" && types != nil {
 		k.Arch = archOf(types)
 	}
-	k.types = func() (*btf.Spec, error) { return types, nil }
 	raw := img.btf
+	k.types = func() (*btf.Spec, error) { return types, nil }
 	k.rawBTF = func() ([]byte, error) { return raw, nil }
+	if types == nil {
+		missing := fmt.Errorf("kernel %s: %w", k.Name(), ErrNoBTF)
+		k.types = func() (*btf.Spec, error) { return nil, missing }
+		k.rawBTF = func() ([]byte, error) { return nil, missing }
+	}
 	options := img.config
 	k.config = sync.OnceValue(func() map[string]string {
 		if options != nil {
@@ -65,7 +74,7 @@ func Open(path string) (*Kernel, error) {
 		}
 		return storedConfig(dir, k.Release)
 	})
-	if info.IsDir() || filepath.Base(file) == "vmlinux.btf" {
+	if types != nil && (info.IsDir() || filepath.Base(file) == "vmlinux.btf") {
 		k.modules = sync.OnceValues(func() ([]*btf.Spec, error) { return storedModules(dir, types) })
 	}
 	return k, nil

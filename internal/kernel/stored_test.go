@@ -4,7 +4,6 @@
 package kernel
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,6 +53,31 @@ func TestOpenFetched(t *testing.T) {
 	}
 }
 
+// TestOpenKernelWithoutBTF: it is a kernel all the same, and can be asked.
+func TestOpenKernelWithoutBTF(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"vmlinux": without(t, ".BTF"),
+		"vmlinuz": tinyBzImage(compressions(t, without(t, ".BTF"))["zstd"]),
+		"Image":   append(tinyArm64(t, nil)[:0x40:0x40], testBanner...),
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		k, err := Open(path)
+		require.NoError(t, err)
+		assert.Equal(t, "6.1.0-9-amd64", k.Release)
+		_, err = k.BTF()
+		assert.EqualError(t, err, "kernel 6.1.0-9-amd64: no BTF type information (CONFIG_DEBUG_INFO_BTF)")
+		assert.ErrorIs(t, err, ErrNoBTF)
+		_, err = k.HasBTFString("BPF_F_LINK")
+		assert.ErrorIs(t, err, ErrNoBTF)
+		modules, err := k.Modules()
+		require.NoError(t, err)
+		assert.Empty(t, modules)
+		_, known := k.Config("CONFIG_KPROBES")
+		assert.Equal(t, name != "Image", known)
+	}
+}
+
 // TestOpenLargeVmlinux: with debug information a vmlinux is larger than what is
 // taken into memory. What does not matter is a hole in the file here.
 func TestOpenLargeVmlinux(t *testing.T) {
@@ -81,7 +105,7 @@ func TestOpenLargeVmlinux(t *testing.T) {
 	var s *btf.Struct
 	require.NoError(t, spec.TypeByName("task_struct", &s))
 
-	_, err = Open(write(bytes.Replace(tinyELF(t, types), []byte(".BTF"), []byte(".XYZ"), 1)))
+	_, err = Open(write(without(t, ".BTF", "Linux version")))
 	assert.ErrorIs(t, err, ErrNoBTF)
 	_, err = Open(write(tinyELF(t, []byte("nothing"))))
 	assert.ErrorIs(t, err, errNotBTF)
