@@ -136,6 +136,32 @@ func TestCheckStored(t *testing.T) {
 	}
 }
 
+// TestTrampolinesWithoutConfiguration: a BTF file alone tells by a function whether
+// trampolines are compiled in; where it is missing only trying can tell.
+func TestTrampolinesWithoutConfiguration(t *testing.T) {
+	k := fetched(t, v612)
+	types, err := k.BTF()
+	require.NoError(t, err)
+	report, err := Check(kernel.New("with", k.Arch, types, nil), load(t, "drift"), []string{"accept_first"})
+	require.NoError(t, err)
+	assert.Equal(t, Satisfied, report.Answer(), report.Reason())
+
+	types = types.Copy()
+	var fn *btf.Func
+	require.NoError(t, types.TypeByName("register_ftrace_direct", &fn))
+	fn.Name = "something_else"
+	report, err = Check(kernel.New("without", k.Arch, types, nil), load(t, "drift"), []string{"accept_first"})
+	require.NoError(t, err)
+	assert.Equal(t, Inconclusive, report.Answer())
+	assert.Equal(t, "fexit: the kernel's types do not show trampolines (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)", report.Reason())
+
+	no := map[string]string{"CONFIG_DYNAMIC_FTRACE": "y"}
+	report, err = Check(kernel.New("configured without", k.Arch, types, no), load(t, "drift"), []string{"accept_first"})
+	require.NoError(t, err)
+	assert.Equal(t, Unsupported, report.Answer())
+	assert.Equal(t, "fexit: trampolines are not compiled in (CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS)", report.Reason())
+}
+
 // A kernel keeps what it has replaced for a while. From 7.0 kfuncs that end in
 // _impl have successors.
 func TestWarnsOfDeprecatedKfuncs(t *testing.T) {

@@ -80,7 +80,12 @@ func (c *checker) target(h hook) Verdict {
 // before the verifier is asked. On the running kernel a program that does
 // nothing is loaded to find out, and never attached.
 func (c *checker) trampoline(h hook, typ ebpf.ProgramType, attach ebpf.AttachType) Verdict {
-	v := c.configured("CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS", "", h.word+": trampolines are not compiled in")
+	const option = "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"
+	v := c.configured(option, "", h.word+": trampolines are not compiled in")
+	if _, known := c.kernel.Config(option); !known && !c.has("register_ftrace_direct") {
+		// Programs can be loaded all the same, so that only attaching tells; as on arm64 before 6.2.
+		v = inconclusive(fmt.Sprintf("%s: the kernel's types do not show trampolines (%s)", h.word, option))
+	}
 	if v.Answer != Satisfied || c.mayLoad(typ).Answer != Satisfied {
 		return v // what is missing to load is said elsewhere
 	}

@@ -240,7 +240,7 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 	worked := time.Now()
 	if _, ok := runs["http"]; ok {
 		// What has not come by then is missed below.
-		for began := time.Now(); o.sinks.traces.SpanCount() < o.work.exchanges() && time.Since(began) < 20*time.Second; {
+		for began := time.Now(); o.sinks.traces.SpanCount() < o.work.exchanges() && time.Since(began) < 90*time.Second; {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
