@@ -6,6 +6,7 @@ package kernel
 import (
 	"bytes"
 	"debug/elf"
+	"debug/pe"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ var errOldCompression = errors.New("compressed as LZMA or LZO, which cannot be r
 // readImage finds the types in a file: raw BTF, an ELF file (vmlinux), a
 // bzImage (x86, Documentation/arch/x86/boot.rst), an arm64 Image
 // (Documentation/arch/arm64/booting.rst), an EFI zboot image
-// (drivers/firmware/efi/libstub/zboot-header.S), or one of these compressed.
+// (drivers/firmware/efi/libstub/zboot-header.S), a unified kernel image, or one of
+// these compressed.
 func readImage(data []byte) (*image, error) { return readNested(data, 4, maxImage) }
 
 // readNested is readImage with bounds to how often an image may be wrapped and
@@ -57,6 +59,13 @@ func readNested(data []byte, depth int, limit int64) (*image, error) {
 		inner, err := inflate(payload, depth, limit)
 		if err != nil {
 			return nil, fmt.Errorf("EFI zboot image: %w", err)
+		}
+		return inner, nil
+	}
+	if kernel, ok := unified(data); ok {
+		inner, err := readNested(kernel, depth-1, limit)
+		if err != nil {
+			return nil, fmt.Errorf("unified kernel image: %w", err)
 		}
 		return inner, nil
 	}
@@ -129,6 +138,25 @@ func zboot(data []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return data[start:end], true
+}
+
+// unified gives the kernel in a unified kernel image: a program for EFI with the
+// kernel in its section .linux (UAPI Group Specifications, UKI).
+func unified(data []byte) ([]byte, bool) {
+	if !bytes.HasPrefix(data, []byte("MZ")) {
+		return nil, false
+	}
+	f, err := pe.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	section := f.Section(".linux")
+	if section == nil {
+		return nil, false
+	}
+	kernel, err := section.Data()
+	return kernel, err == nil
 }
 
 // readELF reads a vmlinux. One that kept its section names has a section .BTF.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"debug/elf"
+	"debug/pe"
 	"encoding/binary"
 	"io"
 	"os"
@@ -92,6 +93,20 @@ func tinyZboot(payload []byte) []byte {
 	return append(b, payload...)
 }
 
+// tinyUnified is a program for EFI with a kernel in it.
+func tinyUnified(t testing.TB, kernel []byte) []byte {
+	const header = 0x40
+	section := pe.SectionHeader32{SizeOfRawData: uint32(len(kernel)), VirtualSize: uint32(len(kernel)), PointerToRawData: header + 4 + 20 + 40}
+	copy(section.Name[:], ".linux")
+	b := make([]byte, header)
+	copy(b, "MZ")
+	binary.LittleEndian.PutUint32(b[0x3c:], header)
+	buf := bytes.NewBuffer(append(b, "PE\x00\x00"...))
+	require.NoError(t, binary.Write(buf, binary.LittleEndian, pe.FileHeader{Machine: pe.IMAGE_FILE_MACHINE_AMD64, NumberOfSections: 1}))
+	require.NoError(t, binary.Write(buf, binary.LittleEndian, section))
+	return append(buf.Bytes(), kernel...)
+}
+
 // tinyArm64 is an Image that has the BTF of something else, too.
 func tinyArm64(t testing.TB, types []byte) []byte {
 	b := make([]byte, 0x100)
@@ -144,6 +159,7 @@ func TestReadImage(t *testing.T) {
 		images["vmlinux."+name] = data
 		images["bzImage "+name] = tinyBzImage(data)
 		images["zboot "+name] = tinyZboot(data)
+		images["vmlinux."+name+" unified"] = tinyUnified(t, tinyBzImage(data))
 	}
 	for _, name := range []string{"x86.xz", "bz2"} {
 		// The BTF of tinyBTF(t, "task_struct"), by xz --check=crc32 --x86 --lzma2 and by bzip2.
@@ -190,6 +206,8 @@ func TestReadImageRefuses(t *testing.T) {
 		"no kernel":         {without(t, ".BTF", "Linux version"), ErrNoBTF.Error()},
 		"bad section":       {tinyELF(t, []byte("nothing")), "not BTF"},
 		"arm64 without BTF": {append(tinyArm64(t, nil)[:0x40:0x40], make([]byte, 64)...), ErrNoBTF.Error()},
+		"unified":           {tinyUnified(t, []byte("nothing")), "unified kernel image: neither BTF nor a kernel image"},
+		"no unified":        {bytes.Replace(tinyUnified(t, types), []byte(".linux"), []byte(".other"), 1), "neither BTF nor a kernel image"},
 		"lzma":              {tinyBzImage([]byte("\x5d\x00\x00\x80\x00nothing")), "bzImage: compressed as LZMA or LZO"},
 		"broken gzip":       {[]byte("\x1f\x8bnothing"), "gzip"},
 		"broken zstd":       {tinyBzImage([]byte("\x28\xb5\x2f\xfdnothing")), "zstd"},
@@ -224,6 +242,7 @@ func FuzzReadImage(f *testing.F) {
 	for _, data := range compressions(f, vmlinux) {
 		f.Add(tinyBzImage(data))
 		f.Add(tinyZboot(data))
+		f.Add(tinyUnified(f, tinyBzImage(data)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		img, err := readNested(data, 3, 1<<20)
