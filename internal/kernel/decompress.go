@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,7 @@ func decompress(data []byte, limit int64) ([]byte, error) {
 			defer d.Close()
 		}
 		var out bytes.Buffer
+		out.Grow(sizeHint(data, limit))
 		n, err := io.Copy(&out, io.LimitReader(r, limit+1))
 		if n > limit {
 			return nil, fmt.Errorf("%s: %w", c.name, errTooBig)
@@ -84,4 +86,17 @@ func decompress(data []byte, limit int64) ([]byte, error) {
 		return out.Bytes(), nil
 	}
 	return nil, errNotCompressed
+}
+
+// sizeHint guesses how much comes out, so that memory is taken once: the kernel's
+// build writes the size behind the compressed stream, as gzip does by itself.
+// Where nothing sensible stands there, it is what goes in.
+func sizeHint(data []byte, limit int64) int {
+	size := int64(len(data))
+	if len(data) > 4 {
+		if n := int64(binary.LittleEndian.Uint32(data[len(data)-4:])); n > size && n < 16*size {
+			size = n
+		}
+	}
+	return int(min(size, limit)) + bytes.MinRead // which ReadFrom wants to see the end
 }

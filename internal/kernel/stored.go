@@ -124,14 +124,17 @@ func readFile(path string) ([]byte, error) {
 }
 
 func readAll(f *os.File) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(f, maxImage+1))
-	if err != nil {
+	var data bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		data.Grow(int(min(info.Size(), maxImage)) + bytes.MinRead) // files of sysfs say less than they have
+	}
+	if _, err := data.ReadFrom(io.LimitReader(f, maxImage+1)); err != nil {
 		return nil, err
 	}
-	if len(data) > maxImage {
+	if data.Len() > maxImage {
 		return nil, fmt.Errorf("more than %d MiB: %w", maxImage>>20, errTooBig)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // kernelIn picks the file of a directory that holds one kernel.
