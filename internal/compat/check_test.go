@@ -51,14 +51,19 @@ var (
 )
 
 const (
-	v510   = "5.10.*-amd64"
-	v61    = "6.1.*-amd64"
-	v612   = "6.12.*-amd64"
-	newest = "7.*-amd64"
+	v510    = "5.10.*-amd64"
+	v61     = "6.1.*-amd64"
+	v612    = "6.12.*-amd64"
+	v612arm = "6.12.*-arm64"
+	newest  = "7.*-amd64"
 )
 
 func TestCheckStored(t *testing.T) {
-	const fine = ""
+	const (
+		fine          = ""
+		movedArgument = "kprobe/inet_csk_accept: signature differs: the program reads argument 4, the kernel's has 2: " +
+			"(struct sock *sk, struct proto_accept_arg *arg)"
+	)
 	for _, c := range []struct {
 		object, program string
 		reasons         map[string]string // by kernel
@@ -116,6 +121,16 @@ func TestCheckStored(t *testing.T) {
 				"the kernel has (struct cgroup *cgrp) struct cgroup *",
 		}},
 		{"kfuncs", "legacy", map[string]string{v61: "kfunc bpf_obj_drop_impl: not in this kernel", v612: fine, newest: fine}},
+		{"kprobes", "first", map[string]string{v61: fine, v612: fine, newest: fine}},
+		{"kprobes", "fourth", map[string]string{v510: fine, v61: fine, v612: movedArgument, newest: movedArgument}},
+		{"kprobes", "fourth_relocated", map[string]string{v510: fine, v61: fine, v612: movedArgument}},
+		{"kprobes", "fourth_arm", map[string]string{v61: fine, v612: fine, v612arm: movedArgument}},
+		{"kprobes", "wrong_type", map[string]string{
+			v61: "kprobe/inet_csk_accept: signature differs: the program takes argument 1 for struct task_struct *, the kernel's is " +
+				"struct sock *: (struct sock *sk, int flags, int *err, bool kern)",
+		}},
+		{"kprobes", "within", map[string]string{v612: fine}},
+		{"kprobes", "end", map[string]string{v612: fine}},
 		{"maps", "ring", map[string]string{v510: fine, v61: fine, newest: fine}},
 		{"maps", "hash", map[string]string{v510: fine}},
 		{"maps", "arena", map[string]string{v61: "map type BPF_MAP_TYPE_ARENA: not in this kernel", v612: fine}},

@@ -54,6 +54,9 @@ func (c *checker) traceParams(name string) *btf.FuncProto {
 // argument judges whether the hook has the argument and whether it is what the
 // program takes it for.
 func (c *checker) argument(h hook, use argUse, first func(int) int) Verdict {
+	if use.arch != "" && use.arch != c.kernel.Arch {
+		return Verdict{} // another register than one that holds arguments there
+	}
 	proto := c.hookParams(h)
 	if proto == nil {
 		return Verdict{} // that it is not there is another need's verdict

@@ -4,7 +4,7 @@
 package compat
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,15 +65,7 @@ func (p *program) deriveTypes(add emit) {
 func (p *program) deriveHook(r *reach, add emit) {
 	h := p.hook
 	add(Need{Kind: KindHook, Class: h.class(), Name: h.name()}, func(c *checker) Verdict { return c.hook(h) })
-	if !h.isArray() {
-		return
-	}
-	uses := slices.SortedFunc(maps.Keys(r.args), func(a, b argUse) int {
-		if a.index != b.index {
-			return a.index - b.index
-		}
-		return strings.Compare(a.as, b.as)
-	})
+	uses := argUses(h, r)
 	// first is the first argument in use that a hook with that many does not have, so that one
 	// sentence is enough for all of them.
 	first := func(have int) int {
@@ -95,6 +87,42 @@ func (p *program) deriveHook(r *reach, add emit) {
 		}
 		add(n, func(c *checker) Verdict { return c.argument(h, use, first) })
 	}
+}
+
+// argUses lists how a program uses the arguments of its hook, in their order.
+func argUses(h hook, r *reach) []argUse {
+	var uses []argUse
+	for use := range r.args {
+		if h.inRegisters() {
+			var ok bool
+			if use.index, use.arch, ok = register(use.index); !ok {
+				continue
+			}
+		} else if !h.isArray() {
+			continue
+		}
+		uses = append(uses, use)
+	}
+	slices.SortFunc(uses, func(a, b argUse) int {
+		return cmp.Or(cmp.Compare(a.index, b.index), strings.Compare(a.as, b.as))
+	})
+	return uses
+}
+
+// registers gives the instructions with the offsets that registers have in the
+// kernel's struct pt_regs: an object need not have the whole struct.
+func (p *program) registers(insns asm.Instructions) asm.Instructions {
+	if !p.hook.inRegisters() {
+		return insns
+	}
+	placed := slices.Clone(insns)
+	for i, r := range p.relos {
+		_, name := r.name()
+		if word, ok := wordOf(name); ok && r.kind == "byte_off" && placed[i].OpCode.Class() == asm.LdXClass {
+			placed[i].Offset = int16(word) * 8
+		}
+	}
+	return placed
 }
 
 // deriveMaps lists the maps that the program refers to anywhere: the kernel

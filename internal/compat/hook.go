@@ -4,6 +4,7 @@
 package compat
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -67,6 +68,41 @@ func (h hook) isArray() bool {
 		return true
 	}
 	return false
+}
+
+// inRegisters tells that the program finds the arguments of a function in the
+// registers that its context, a struct pt_regs, has of the function's begin.
+func (h hook) inRegisters() bool {
+	return (h.kind == hookKprobe || h.kind == hookKprobeMulti) && (h.word == "kprobe" || h.word == "kprobe.multi") &&
+		h.target != "" && !strings.ContainsAny(h.target, "+*?")
+}
+
+// register gives the argument that a word of struct pt_regs holds at the begin of
+// a function, and on which architecture. The two have no word in common, as what
+// comes first on x86_64 are registers that no function takes arguments in.
+func register(word int) (argument int, arch string, ok bool) {
+	x86 := map[int]int{14: 0, 13: 1, 12: 2, 11: 3, 9: 4, 8: 5} // as wordOf has them
+	if argument, ok = x86[word]; ok {
+		return argument, "x86_64", true
+	}
+	return word, "aarch64", word >= 0 && word < 8 // regs[0] to regs[7]
+}
+
+// wordOf gives the word of struct pt_regs that a field is, if functions take
+// arguments there: an object need not have the whole struct.
+func wordOf(field string) (int, bool) {
+	x86 := map[string]int{
+		"pt_regs.di": 14, "pt_regs.si": 13, "pt_regs.dx": 12, "pt_regs.cx": 11, "pt_regs.r8": 9, "pt_regs.r9": 8,
+	}
+	if word, ok := x86[field]; ok {
+		return word, true
+	}
+	var word int
+	_, index, ok := strings.Cut(field, "regs.regs[") // of pt_regs, of user_pt_regs or of the one in the other
+	if _, err := fmt.Sscanf(index, "%d]", &word); !ok || err != nil {
+		return 0, false
+	}
+	return word, word < 8
 }
 
 // hookOf derives the hook of a program from its types and its section.

@@ -34,7 +34,7 @@ func TestAgreesWithLoad(t *testing.T) {
 		t.Skip("loading programs needs CAP_BPF and CAP_PERFMON")
 	}
 	require.NoError(t, rlimit.RemoveMemlock()) // before 5.11 maps are locked memory
-	for _, object := range []string{"drift", "guards", "kfuncs", "maps"} {
+	for _, object := range []string{"drift", "guards", "kfuncs", "kprobes", "maps"} {
 		for name := range load(t, object).Programs {
 			t.Run(object+"/"+name, func(t *testing.T) {
 				spec := load(t, object)

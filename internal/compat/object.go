@@ -109,6 +109,7 @@ func readBytes(data []byte, offset int64, size int) (uint64, bool) {
 // walk finds what is reached in the program. insns are its instructions as
 // they are for a kernel, preset what loads yield there.
 func (p *program) walk(insns asm.Instructions, preset map[int]value) (*reach, error) {
+	insns = p.registers(insns)
 	maps.Copy(preset, p.frozen)
 	structs := make(map[int]string)
 	for i, r := range p.relos {

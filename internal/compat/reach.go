@@ -12,7 +12,11 @@ import (
 
 // argUse is one way in which a program uses an argument of its hook.
 type argUse struct {
+	// index is the word of the context that it loads. That is the argument, or a
+	// register of an architecture.
 	index int
+	// arch is where that register holds the argument; empty if it is none.
+	arch string
 	// as is the name of the struct that the program takes the argument for a
 	// pointer to, empty if it shows no such thing.
 	as string

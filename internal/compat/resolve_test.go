@@ -235,7 +235,7 @@ func BenchmarkCheckKernels(b *testing.B) {
 
 func everything(b testing.TB) *Set {
 	var manifests []probe.Manifest
-	for _, object := range []string{"drift", "guards", "kfuncs", "maps"} {
+	for _, object := range []string{"drift", "guards", "kfuncs", "kprobes", "maps"} {
 		manifests = append(manifests, Manifests(load(b, object))...)
 	}
 	set, err := Prepare(manifests...)
@@ -245,7 +245,7 @@ func everything(b testing.TB) *Set {
 
 // FuzzNeeds: any bytes that the library takes for an object give needs, or an error.
 func FuzzNeeds(f *testing.F) {
-	for _, object := range []string{"drift", "guards", "kfuncs", "maps"} {
+	for _, object := range []string{"drift", "guards", "kfuncs", "kprobes", "maps"} {
 		data, err := os.ReadFile("testdata/" + object + ".bpf.elf")
 		require.NoError(f, err)
 		f.Add(data)

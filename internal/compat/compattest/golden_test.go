@@ -13,7 +13,7 @@ import (
 
 // TestNeeds keeps the needs of the objects that are made for tests.
 func TestNeeds(t *testing.T) {
-	for _, name := range []string{"drift", "guards", "kfuncs", "maps"} {
+	for _, name := range []string{"drift", "guards", "kfuncs", "kprobes", "maps"} {
 		t.Run(name, func(t *testing.T) {
 			Needs(t, probe.Manifest{Name: name, Variants: []probe.Variant{{
 				Name: "all",
