@@ -148,6 +148,14 @@ func TestDiff(t *testing.T) {
 			}
 		})
 	}
+	t.Run("changed signature under a kprobe", func(t *testing.T) {
+		code, stdout, _ := execute(t, "diff", "--object", testdata+"kprobes.bpf.elf", stored(t, "6.1.*-amd64"), stored(t, "6.12.*-amd64"))
+		assert.Equal(t, exitDegraded, code)
+		assert.Contains(t, stdout, "worse      fourth: full (kprobe/inet_csk_accept) -> unsupported\n           "+
+			"kprobe/inet_csk_accept: signature differs: the program reads argument 4, the kernel's has 2: "+
+			"(struct sock *sk, struct proto_accept_arg *arg); it was (struct sock *sk, int flags, int *err, bool kern)\n")
+		assert.Contains(t, stdout, "unchanged  first: full (kprobe/inet_csk_accept)\n")
+	})
 	t.Run("nothing", func(t *testing.T) {
 		k := stored(t, "6.12.*-amd64")
 		code, stdout, _ := execute(t, "diff", "--object", object, k, k)

@@ -24,5 +24,9 @@ func prepare(object string) (*compat.Set, error) {
 	if len(spec.Programs) == 0 {
 		return nil, fmt.Errorf("%s has no BPF programs", object)
 	}
+	// What is wrong with the object itself is no kernel's fault.
+	if _, err := compat.Needs(spec, nil); err != nil {
+		return nil, fmt.Errorf("%s: %w", object, err)
+	}
 	return compat.Prepare(compat.Manifests(spec)...)
 }
