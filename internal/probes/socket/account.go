@@ -62,6 +62,7 @@ func (d *daemon) Counts() probe.Counts {
 	c.Lost[probe.RingFull] = d.counter(countLostRing)
 	c.Lost[probe.Undecodable] = d.malformed
 	c.Lost[probe.Unmatched] = d.unknown
+	c.Lost[probe.Overflow] = d.overflow
 	storage := d.counter(countLostStorage)
 	c.Lost[probe.MapFull] = storage
 	c.Seen += storage

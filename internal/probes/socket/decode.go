@@ -55,6 +55,14 @@ func viewSummary(raw []byte, to *stream.Summary) *objectSummary {
 	return r
 }
 
+// connOf gives the connection that a record or a summary is of, which both begin with.
+func connOf(raw []byte) (id uint64, ok bool) {
+	if len(raw) < summarySize {
+		return 0, false
+	}
+	return *(*uint64)(unsafe.Pointer(unsafe.SliceData(raw))), true
+}
+
 // view casts a record onto its struct and returns the captured bytes behind
 // it, or false when the record is too short for what it says it holds.
 func view(raw []byte) (*objectRec, []byte, bool) {

@@ -59,6 +59,7 @@ type daemon struct {
 	counters *ebpf.Map
 	sweeps   atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
+	waiting   deferred
 	sum       stream.Summary // reused
 	seg       stream.Segment // reused: the table and the handlers do not keep it
 	conn      stream.Conn
@@ -66,6 +67,7 @@ type daemon struct {
 	filtered  uint64
 	malformed uint64
 	unknown   uint64             // summaries of connections that are not in the table
+	overflow  uint64             // records that there was no room for while their process was not known
 	lost      [protoSlots]uint64 // requests, as told to the protocols so far
 	lastSweep uint64
 	lastCount uint64
@@ -158,16 +160,29 @@ func (d *daemon) Rings() []probe.Ring {
 	return []probe.Ring{{Map: d.coll.Maps["socket_events"], Handle: d.record}}
 }
 
-// record takes one record of the kernel.
+// record takes one record of the kernel, at once or when its process is known.
 func (d *daemon) record(raw []byte) {
+	if len(d.waiting.records) > 0 {
+		if conn, ok := connOf(raw); ok && d.waiting.waits(conn) {
+			d.later(raw, conn)
+			return
+		}
+	}
+	if !d.take(raw) {
+		conn, _ := connOf(raw)
+		d.later(raw, conn)
+	}
+}
+
+// take takes one record. It does not when the process is not known.
+func (d *daemon) take(raw []byte) bool {
 	if len(raw) < recSize {
-		d.summary(raw)
-		return
+		return d.summary(raw)
 	}
 	r, data, ok := view(raw)
 	if !ok {
 		d.malformed++
-		return
+		return true
 	}
 	h, known := d.table.Find(r.Conn)
 	if known && (h.Conn().Process.PID != r.Tgid || h.Conn().Role != stream.Role(r.Role)) {
@@ -178,8 +193,7 @@ func (d *daemon) record(raw []byte) {
 	if !known {
 		p := d.set.Processes.Lookup(r.Tgid, r.Start)
 		if p == nil {
-			d.filtered++
-			return
+			return false
 		}
 		d.conn = stream.Conn{
 			ID:      r.Conn,
@@ -213,31 +227,33 @@ func (d *daemon) record(raw []byte) {
 		}
 		d.table.Close(h, reason, r.Time)
 	}
+	return true
 }
 
-// summary takes an exchange without its bytes.
-func (d *daemon) summary(raw []byte) {
+// summary takes an exchange without its bytes, as take does.
+func (d *daemon) summary(raw []byte) bool {
 	r := viewSummary(raw, &d.sum)
 	if r == nil {
 		d.malformed++
-		return
+		return true
 	}
 	h, known := d.table.Find(r.Conn)
 	if !known || h.Conn().Process.PID != r.Tgid {
-		if p := d.set.Processes.Lookup(r.Tgid, r.Process); p == nil {
-			d.filtered++
-		} else {
-			// The table was full, and the connection had to go.
-			d.unknown++
-			d.table.Lost(stream.ProtoHTTP1, p, 1)
+		p := d.set.Processes.Lookup(r.Tgid, r.Process)
+		if p == nil {
+			return false
 		}
-		return
+		// The table was full, and the connection had to go.
+		d.unknown++
+		d.table.Lost(stream.ProtoHTTP1, p, 1)
+		return true
 	}
 	if !d.table.Summary(h, &d.sum, r.End) {
 		d.malformed++
-		return
+		return true
 	}
 	d.delivered++
+	return true
 }
 
 // The pace of what Tick does, in ns.
@@ -252,6 +268,7 @@ const (
 
 // Tick implements probe.Ticker.
 func (d *daemon) Tick(now uint64) {
+	d.retry(now)
 	d.correlator.Tick(now)
 	if now-d.lastSweep >= sweepEvery {
 		d.lastSweep = now
@@ -293,6 +310,7 @@ func (d *daemon) runSweep() error {
 // Flush implements probe.Flusher. The last exchanges of connections may be the
 // parents of held ones, so these come after.
 func (d *daemon) Flush() {
+	d.settle()
 	d.tellLost()
 	d.table.CloseAll(stream.Shutdown, d.set.Clock.Now())
 	d.correlator.Flush()

@@ -32,6 +32,7 @@ func TestSummaryOfAnUnknownConnectionIsCounted(t *testing.T) {
 		d, c := p.(*daemon), &counting{}
 		require.NoError(t, d.Register(c))
 		d.record(raw)
+		d.Flush()
 		counts := d.Counts()
 		if info == nil {
 			require.EqualValues(t, 1, counts.Filtered, name)
