@@ -12,7 +12,7 @@ generate=(clang-19 llvm-19 libbpf-dev bpftool)
 kernels=(qemu-system-x86 qemu-system-arm cpio)
 test=(
 	gcc libc6-dev # the race detector, programs of tests in C
-	nginx-light redis-server postgresql # servers to observe
+	nginx-light redis-server postgresql mariadb-server memcached # servers to observe
 	nats-server mosquitto mosquitto-clients rabbitmq-server # brokers and their clients
 	amqp-tools python3-pika kcat
 	nghttp2-client python3-grpcio # HTTP/2 and gRPC

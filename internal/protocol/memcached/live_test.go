@@ -22,14 +22,6 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
-func needTool(t *testing.T, names ...string) {
-	for _, n := range names {
-		if _, err := exec.LookPath(n); err != nil {
-			t.Skipf("%s is not installed", n)
-		}
-	}
-}
-
 func freePort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +32,7 @@ func freePort(t *testing.T) string {
 }
 
 func startServer(t *testing.T) (port string) {
-	needTool(t, "memcached")
+	segmenttest.Live(t, "memcached")
 	port = freePort(t)
 	c := exec.Command("memcached", "-p", port, "-l", "127.0.0.1", "-U", "0", "-u", "nobody", "-m", "64")
 	if err := c.Start(); err != nil {
@@ -200,9 +192,6 @@ func binaryMix(r *rand.Rand, n int) []byte {
 
 // Commands through a relay: those counted are those that the server counts.
 func TestLiveStats(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a server under load")
-	}
 	port := startServer(t)
 	seen, ops := map[string]int64{}, map[string]int64{}
 	r := segmenttest.NewRelay(t, "tcp", "127.0.0.1:"+port)

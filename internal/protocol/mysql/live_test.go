@@ -33,12 +33,7 @@ type server struct {
 // startServer runs a MariaDB of this machine in a temporary directory, with a Unix socket only.
 func startServer(t *testing.T) *server {
 	t.Helper()
-	if os.Getenv("DISSECTOR_LIVE") == "" {
-		t.Skip("set DISSECTOR_LIVE=1 to run MariaDB")
-	}
-	if _, err := exec.LookPath("mariadbd"); err != nil {
-		t.Skip("MariaDB is not installed")
-	}
+	segmenttest.Live(t, "mariadbd")
 	dir, err := os.MkdirTemp("/tmp", "my")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +44,7 @@ func startServer(t *testing.T) *server {
 	if os.Getuid() == 0 {
 		u, err := user.Lookup("mysql")
 		if err != nil {
-			t.Skip("no user to run MariaDB as")
+			t.Fatal(err)
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)

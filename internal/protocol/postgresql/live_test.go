@@ -33,23 +33,17 @@ type server struct {
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	if os.Getenv("DISSECTOR_LIVE") == "" {
-		t.Skip("set DISSECTOR_LIVE=1 to run PostgreSQL")
-	}
-	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if len(dirs) == 0 {
-		t.Skip("PostgreSQL is not installed")
-	}
+	postgres := segmenttest.Live(t, "/usr/lib/postgresql/*/bin/postgres")[0]
 	dir, err := os.MkdirTemp("/tmp", "pg")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &server{t: t, dir: dir, binary: dirs[len(dirs)-1]}
+	s := &server{t: t, dir: dir, binary: filepath.Dir(postgres)}
 	if os.Getuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
-			t.Skip("no user to run PostgreSQL as")
+			t.Fatal(err)
 		}
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)

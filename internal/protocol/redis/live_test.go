@@ -18,14 +18,6 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
 )
 
-func needTool(t *testing.T, names ...string) {
-	for _, n := range names {
-		if _, err := exec.LookPath(n); err != nil {
-			t.Skipf("%s is not installed", n)
-		}
-	}
-}
-
 func freePort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,7 +28,7 @@ func freePort(t *testing.T) string {
 }
 
 func startServer(t *testing.T) (port string) {
-	needTool(t, "redis-server", "redis-cli", "redis-benchmark")
+	segmenttest.Live(t, "redis-server", "redis-cli", "redis-benchmark")
 	port = freePort(t)
 	c := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	if err := c.Start(); err != nil {
@@ -85,9 +77,6 @@ func commandStats(t *testing.T, port string) map[string]uint64 {
 
 // Commands of real clients through a relay: those counted are those that the server counts.
 func TestLiveCommandStats(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs a server under load")
-	}
 	port := startServer(t)
 	seen := map[string]uint64{}
 	opts := Options{Keys: true, MaxPipeline: 1 << 16} // redis-cli --pipe does not wait
