@@ -28,12 +28,26 @@ const (
 	huffmanMax  = 30 // bits of the longest code
 )
 
-// huffmanStep is zero where the code is longer than huffmanBits.
-type huffmanStep struct {
-	sym   [2]byte
-	first uint8 // bits of the first symbol
-	both  uint8 // bits of both symbols, or of the first when there is no second; symbols - 1 in bit 7
+// huffmanStep is, from the lowest byte: the first symbol, the second one, the bits of the
+// first, the bits of both; with one symbol alone the last two are the same. The highest bit
+// tells that there are two. It is zero where the code is longer than huffmanBits.
+type huffmanStep uint32
+
+func stepOf(sym byte, bits int) huffmanStep {
+	return huffmanStep(sym) | huffmanStep(bits)<<16 | huffmanStep(bits)<<24
 }
+
+// with adds the first symbol of the next step, if both fit.
+func (e huffmanStep) with(next huffmanStep) huffmanStep {
+	if next == 0 || e.first()+next.first() > huffmanBits {
+		return e
+	}
+	return e&0xffffff | next&0xff<<8 | huffmanStep(e.first()+next.first()|twoSymbols)<<24
+}
+
+func (e huffmanStep) first() uint { return uint(e) >> 16 & 0xff }
+func (e huffmanStep) both() uint  { return uint(e) >> 24 & 0x7f }
+func (e huffmanStep) more() int   { return int(e >> 31) }
 
 // huffmanNode's children are inner nodes when positive, symbols as -1-symbol, or 0 (EOS).
 type huffmanNode [2]int16
@@ -65,20 +79,14 @@ func newHuffmanTable() *huffmanTable {
 		}
 		if free := huffmanBits - bits; free >= 0 {
 			for i := range 1 << free {
-				t.short[prefix<<free|i] = huffmanStep{sym: [2]byte{byte(sym)}, first: uint8(bits), both: uint8(bits)}
+				t.short[prefix<<free|i] = stepOf(byte(sym), bits)
 			}
 		}
 	}
-	for i := range t.short {
-		e := &t.short[i]
-		if e.first == 0 {
-			continue
-		}
-		// The bits behind the first symbol, as if the rest were zeros: right if it fits.
-		next := t.short[i<<e.first&(1<<huffmanBits-1)]
-		if next.first != 0 && e.first+next.first <= huffmanBits {
-			e.sym[1] = next.sym[0]
-			e.both = e.first + next.first | twoSymbols
+	for i, e := range t.short {
+		if e != 0 {
+			// The bits behind the first symbol, as if the rest were zeros: right if it fits.
+			t.short[i] = e.with(t.short[i<<e.first()&(1<<huffmanBits-1)])
 		}
 	}
 	return t
@@ -91,49 +99,62 @@ func (t *huffmanTable) decode(dst, src []byte, room int) (out []byte, n int, ok 
 	dst = slices.Grow(dst, room+1)
 	text := dst[start : start+room+1]
 	var acc uint64
-	var bits uint8 // of acc that are not decoded
-	for {
-		if bits <= 32 && len(src) >= 4 {
-			acc = acc<<32 | uint64(binary.BigEndian.Uint32(src))
-			src = src[4:]
-			bits += 32
-		} else if bits < huffmanMax {
-			for ; bits <= 56 && len(src) > 0; src = src[1:] {
-				acc = acc<<8 | uint64(src[0])
-				bits += 8
-			}
-		}
-		for bits >= huffmanMax || len(src) == 0 {
-			var e huffmanStep
-			if bits >= huffmanBits {
-				e = t.short[acc>>(bits-huffmanBits)&(1<<huffmanBits-1)]
-			} else {
-				pad := huffmanBits - bits
-				e = t.short[(acc<<pad|(1<<pad-1))&(1<<huffmanBits-1)]
-			}
-			used, more := e.both&^twoSymbols, int(e.both>>7)
-			if used > bits { // the second symbol, or the first, is made of padding
-				used, more = e.first, 0
-			}
-			if used == 0 {
-				e.sym[0], used = t.long(acc, bits)
-			}
-			if used == 0 || used > bits {
-				// What is left is padding: less than a byte, all ones (section 5.2).
-				ok = bits < 8 && acc&(1<<bits-1) == 1<<bits-1
-				return dst[:start+min(n, room)], n, ok
+	var bits uint // of acc that are not decoded
+	for len(src) >= 4 {
+		acc = acc<<32 | uint64(binary.BigEndian.Uint32(src))
+		src = src[4:]
+		for bits += 32; bits >= huffmanMax; {
+			e := t.short[acc>>((bits-huffmanBits)&63)&(1<<huffmanBits-1)]
+			if e == 0 {
+				sym, used := t.long(acc, bits)
+				if used == 0 {
+					return dst[:start+min(n, room)], n, false // EOS
+				}
+				e = stepOf(sym, int(used))
 			}
 			if n < room {
-				text[n], text[n+1] = e.sym[0], e.sym[1]
+				binary.LittleEndian.PutUint16(text[n:], uint16(e))
 			}
-			n += 1 + more
-			bits -= used
+			n += 1 + e.more()
+			bits -= e.both()
 		}
+	}
+	for ; len(src) > 0; src = src[1:] {
+		acc = acc<<8 | uint64(src[0])
+		bits += 8
+	}
+	for {
+		var e huffmanStep
+		if bits >= huffmanBits {
+			e = t.short[acc>>(bits-huffmanBits)&(1<<huffmanBits-1)]
+		} else {
+			pad := huffmanBits - bits
+			e = t.short[(acc<<pad|(1<<pad-1))&(1<<huffmanBits-1)]
+		}
+		used, more := e.both(), e.more()
+		if used > bits { // the second symbol, or the first, is made of padding
+			used, more = e.first(), 0
+		}
+		if used == 0 {
+			var sym byte
+			sym, used = t.long(acc, bits)
+			e = huffmanStep(sym)
+		}
+		if used == 0 || used > bits {
+			// What is left is padding: less than a byte, all ones (section 5.2).
+			ok = bits < 8 && acc&(1<<bits-1) == 1<<bits-1
+			return dst[:start+min(n, room)], n, ok
+		}
+		if n < room {
+			binary.LittleEndian.PutUint16(text[n:], uint16(e))
+		}
+		n += 1 + more
+		bits -= used
 	}
 }
 
 // long finds the symbol of a long code. used is 0 when there is none.
-func (t *huffmanTable) long(acc uint64, bits uint8) (sym byte, used uint8) {
+func (t *huffmanTable) long(acc uint64, bits uint) (sym byte, used uint) {
 	at := int16(0)
 	for used < bits {
 		used++
