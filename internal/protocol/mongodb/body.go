@@ -123,9 +123,10 @@ func (m *body) to(next part) {
 	}
 }
 
-// skip passes over n bytes and goes on with next.
+// skip passes over n bytes and goes on with next. With partEnd nothing else is of interest
+// either, as what follows a document in a legacy message.
 func (m *body) skip(n int64, next part) {
-	if n == 0 {
+	if n == 0 || next == partEnd {
 		m.to(next)
 		return
 	}
