@@ -51,6 +51,7 @@ struct sock {
 	int sk_err;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	struct socket *sk_socket;
 };
 
 struct tcp_sock {

@@ -246,7 +246,9 @@ const (
 	objectProgSocketSysExit       = "socket_sys_exit"
 	objectProgSocketUnixClose     = "socket_unix_close"
 	objectProgSocketUnixReceive   = "socket_unix_receive"
+	objectProgSocketUnixReceived  = "socket_unix_received"
 	objectProgSocketUnixSend      = "socket_unix_send"
+	objectProgSocketUnixSent      = "socket_unix_sent"
 	objectVarIdleNs               = "idle_ns"
 	objectVarMaxMisses            = "max_misses"
 	objectVarMaxRequest           = "max_request"
@@ -323,7 +325,9 @@ type objectProgramSpecs struct {
 	SocketSysExit       *ebpf.ProgramSpec `ebpf:"socket_sys_exit"`
 	SocketUnixClose     *ebpf.ProgramSpec `ebpf:"socket_unix_close"`
 	SocketUnixReceive   *ebpf.ProgramSpec `ebpf:"socket_unix_receive"`
+	SocketUnixReceived  *ebpf.ProgramSpec `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.ProgramSpec `ebpf:"socket_unix_send"`
+	SocketUnixSent      *ebpf.ProgramSpec `ebpf:"socket_unix_sent"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -465,7 +469,9 @@ type objectPrograms struct {
 	SocketSysExit       *ebpf.Program `ebpf:"socket_sys_exit"`
 	SocketUnixClose     *ebpf.Program `ebpf:"socket_unix_close"`
 	SocketUnixReceive   *ebpf.Program `ebpf:"socket_unix_receive"`
+	SocketUnixReceived  *ebpf.Program `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.Program `ebpf:"socket_unix_send"`
+	SocketUnixSent      *ebpf.Program `ebpf:"socket_unix_sent"`
 }
 
 func (p *objectPrograms) Close() error {
@@ -489,7 +495,9 @@ func (p *objectPrograms) Close() error {
 		p.SocketSysExit,
 		p.SocketUnixClose,
 		p.SocketUnixReceive,
+		p.SocketUnixReceived,
 		p.SocketUnixSend,
+		p.SocketUnixSent,
 	)
 }
 

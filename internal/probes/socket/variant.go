@@ -35,8 +35,9 @@ func variants() []probe.Variant {
 		{
 			Name: socketTracepoints,
 			Loses: []string{
-				"bytes over Unix sockets",
 				"payload that is received by splice or sent by sendfile (its length is known)",
+				"payload over Unix sockets that io_uring, sendmmsg or recvmmsg move (its length is known)",
+				"the end of a connection over a Unix socket, until the next one",
 			},
 		},
 		{
@@ -61,7 +62,7 @@ func variants() []probe.Variant {
 				"bytes that io_uring moves",
 				"payload that is moved by splice or sendfile (its length is known)",
 				"payload of all but the first message of sendmmsg and recvmmsg (its length is known)",
-				"the end of a connection over a Unix socket",
+				"the end of a connection over a Unix socket, until the next one",
 				"calls of 32-bit programs",
 			},
 		},
@@ -94,8 +95,8 @@ func (p attachPlan) programs() []string {
 
 var attachments = map[string]attachPlan{
 	socketTracepoints: {
-		hooks:  []string{"socket_state", "socket_send", "socket_receive"},
-		sweeps: []sweep{{"socket_sweep", "socket_conns"}},
+		hooks:  []string{"socket_state", "socket_send", "socket_receive", "socket_unix_sent", "socket_unix_received"},
+		sweeps: []sweep{{"socket_sweep", "socket_conns"}, {"socket_fd_sweep", "socket_fds"}},
 	},
 	fentry: {
 		hooks: []string{
