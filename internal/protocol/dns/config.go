@@ -23,8 +23,8 @@ type Options struct {
 	Answers bool
 	// MaxAnswers bounds these in one exchange; default 32.
 	MaxAnswers int
-	// MaxPending bounds the queries that wait for a response, of one Pairs or Parser;
-	// default 16384.
+	// MaxPending bounds the queries that wait for a response, of one Pairs; default 16384.
+	// On one connection there are no more than 1024.
 	MaxPending int
 	// Timeout is how long a query waits for its response; default 10 s.
 	Timeout time.Duration

@@ -22,6 +22,7 @@ type Pairs[K comparable, V any] struct {
 	// first and last are the ends of a list by the time of the last transmission.
 	first, last *entry[K, V]
 	n           int
+	most        int // entries
 	free        []*entry[K, V]
 }
 
@@ -43,7 +44,7 @@ type entry[K comparable, V any] struct {
 // NewPairs makes an empty one. It calls emit during Query, Response, Tick and Close; emit must
 // not call it back.
 func NewPairs[K comparable, V any](c *Config, emit func(v V, e *Exchange)) *Pairs[K, V] {
-	return &Pairs[K, V]{cfg: c, emit: emit, waiting: map[place[K]]*entry[K, V]{}}
+	return &Pairs[K, V]{cfg: c, emit: emit, most: c.maxPending, waiting: map[place[K]]*entry[K, V]{}}
 }
 
 // Pending is the number of queries, and of responses without one, that wait.
@@ -122,7 +123,7 @@ func (p *Pairs[K, V]) answeredBefore(e *entry[K, V], v V, m *Message, ts uint64,
 
 // add puts a query where it waits.
 func (p *Pairs[K, V]) add(at place[K], v V, q *query) {
-	if p.n >= p.cfg.maxPending {
+	if p.n >= p.most {
 		e := p.first
 		if e.q.early {
 			p.cfg.stats.OrphanResponses++

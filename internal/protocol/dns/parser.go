@@ -9,6 +9,9 @@ import "encoding/binary"
 // 4.2.2).
 const lengthLen = 2
 
+// maxPipeline bounds the queries that wait on one connection: nobody sends as many ahead.
+const maxPipeline = 1024
+
 // maxLength is the length of the longest message.
 const maxLength = 1<<16 - 1
 
@@ -58,6 +61,7 @@ type flow struct {
 func (c *Config) NewParser(emit func(*Exchange)) *Parser {
 	p := &Parser{cfg: c, emit: emit}
 	p.pairs = NewPairs[struct{}](c, func(_ struct{}, e *Exchange) { p.emit(e) })
+	p.pairs.most = min(c.maxPending, maxPipeline)
 	return p
 }
 
