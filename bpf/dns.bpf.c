@@ -14,7 +14,7 @@
 #include "include/net.h"
 #include "include/kernel/fd.h"
 #include "include/kernel/syscall.h"
-#include "include/procs.h"
+#include "include/rules.h"
 
 /* Buffers of one message that are looked into, and messages of one call: a
  * resolver sends two at once, servers receive up to 20. */
@@ -299,7 +299,7 @@ int BPF_PROG(dns_sys_exit, struct pt_regs *regs, long ret)
 		vector = SYSCALL_ARG1(regs);
 	}
 	sc = bpf_map_lookup_elem(&dns_scratch, &zero);
-	if (!sc || !proc_captured(tgid, &start))
+	if (!sc || !proc_captured(tgid, &start) || is_forbidden(rules_of(tgid, 0, 0), PROTO_DNS))
 		return 0;
 	begin(&sc->event, sk, dir, ino, start);
 	if (!vector) {

@@ -89,6 +89,11 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("resource_attributes::%s::events_exclude: %w", name, errFilter))
 		}
 	}
+	for i := range c.Exclude {
+		if p := &c.Exclude[i].Protocols; len(p.Forbid) > 0 || len(p.Force) > 0 {
+			errs = append(errs, fmt.Errorf("exclude::%d::protocols: %w", i, errExcludedSpeaks))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Variants)) {
 		if err := c.checkVariant(name, c.Variants[name]); err != nil {
 			errs = append(errs, fmt.Errorf("variants::%s: %w", name, err))

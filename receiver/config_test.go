@@ -25,6 +25,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -137,6 +138,28 @@ func TestConfigFull(t *testing.T) {
 	assert.False(t, s.Decide(&discovery.Candidate{PID: 99, Exe: "/usr/sbin/nginx"}).Selected)
 }
 
+func TestConfigProtocols(t *testing.T) {
+	cfg, err := load(t, `
+    targets:
+      - {pid: 1}
+      - {pid: 2, protocols: {forbid: [http, memcached], force: {redis: 6380, kafka: "9092-9093"}}}
+`)
+	require.NoError(t, err)
+	s, err := cfg.selection(99)
+	require.NoError(t, err)
+	rules, err := s.Rules()
+	require.NoError(t, err)
+	assert.Equal(t, []discovery.Rule{
+		{Target: 2, Value: 1<<stream.ProtoHTTP1 | 1<<stream.ProtoHTTP2 | 1<<stream.ProtoMemcached},
+		{Target: 2, Port: 6380, Value: uint32(stream.ProtoRedis)},
+		{Target: 2, Port: 9092, Value: uint32(stream.ProtoKafka)},
+		{Target: 2, Port: 9093, Value: uint32(stream.ProtoKafka)},
+	}, rules)
+	assert.Zero(t, s.Number(s.Decide(&discovery.Candidate{PID: 1})))
+	assert.EqualValues(t, 2, s.Number(s.Decide(&discovery.Candidate{PID: 2})))
+	assert.Zero(t, s.Number(s.Decide(&discovery.Candidate{PID: 3})))
+}
+
 func TestConfigNoProbes(t *testing.T) {
 	cfg, err := load(t, "{probes: {}}")
 	require.NoError(t, err)
@@ -153,7 +176,18 @@ func TestConfigMistakes(t *testing.T) {
 		"{targets: [{container_id: XYZ}]}":                                    "receivers::ebpf::targets::0::container_id: ",
 		"{exclude: [{cgroup: '['}]}":                                          "receivers::ebpf::exclude::0::cgroup: ",
 		"{targets: [{service_name: x}]}":                                      "receivers::ebpf::targets::0: needs at least one of exe",
-		"{targets: [{binary: x}]}":                                            "binary: there is no such key; known are cgroup, cmdline, container_id, exe, pid, ports, service_name, user",
+		"{targets: [{binary: x}]}":                                            "binary: there is no such key; known are cgroup, cmdline, container_id, exe, pid, ports, protocols, service_name, user",
+		"{targets: [{pid: 1, protocols: {forbid: [http, gopher]}}]}":          `receivers::ebpf::targets::0::protocols::forbid::1: "gopher" is not known; known are http, http1, http2, `,
+		"{targets: [{pid: 1, protocols: {force: {gopher: 70}}}]}":             `"gopher" is not known`,
+		"{targets: [{pid: 1, protocols: {force: {redis: 9-8}}}]}":             `receivers::ebpf::targets::0::protocols::force::redis: range "9-8" is backwards`,
+		"{targets: [{pid: 1, protocols: {force: {redis: 70, nats: 60-80}}}]}": "receivers::ebpf::targets::0::protocols: force::redis: port 70 speaks two protocols",
+		"{targets: [{pid: 1, protocols: {force: {http: 80}}}]}":               "receivers::ebpf::targets::0::protocols: force::http: is two protocols; use http1 or http2",
+		"{targets: [{pid: 1, protocols: {force: {dns: 53}, forbid: [dns]}}]}": "receivers::ebpf::targets::0::protocols: force::dns: is forbidden, too",
+		"{targets: [{pid: 1, protocols: {force: {redis: 1-9999}}}]}":          "receivers::ebpf::targets::0::protocols: force::redis: there are more than 4096 ports",
+		"{targets: [{pid: 1, protocols: {force: {redis: ''}}}]}":              "receivers::ebpf::targets::0::protocols: force::redis: needs ports",
+		"{targets: [{protocols: {forbid: [http]}}]}":                          "receivers::ebpf::targets::0: needs at least one of exe",
+		"{targets: [{pid: 1, protocols: {allow: [http]}}]}":                   "allow: there is no such key; known are forbid, force",
+		"{exclude: [{pid: 1, protocols: {forbid: [http]}}]}":                  "receivers::ebpf: exclude::0::protocols: has no meaning for what is not observed",
 		"{on_unsupported: panic}":                                             `receivers::ebpf::on_unsupported: "panic" is not known; use "degrade" or "fail"`,
 		"{collection_interval: 0s}":                                           "receivers::ebpf: collection_interval: must be longer than 0s",
 		"{retry: {initial_interval: 0s}}":                                     "receivers::ebpf::retry: initial_interval: must be greater than 0",

@@ -15,7 +15,7 @@ import (
 )
 
 // TargetConfig selects processes. All fields that are set must match, and one
-// besides ServiceName must be set.
+// besides ServiceName and Protocols must be set.
 type TargetConfig struct {
 	// ServiceName names the service of what the target matches.
 	ServiceName string `mapstructure:"service_name"`
@@ -36,6 +36,8 @@ type TargetConfig struct {
 	PID processID `mapstructure:"pid"`
 	// User is the name or the number of the user that the process runs as.
 	User string `mapstructure:"user"`
+	// Protocols are no condition: they say what the processes speak.
+	Protocols ProtocolsConfig `mapstructure:"protocols"`
 }
 
 // Each field is of its own type so that it validates itself: the collector then
@@ -93,8 +95,13 @@ func fieldError(s discovery.Selector) error {
 }
 
 func (t *TargetConfig) compile() (*discovery.Matcher, error) {
+	rules, err := t.Protocols.rules()
+	if err != nil {
+		return nil, fmt.Errorf("protocols::%w", err)
+	}
 	return discovery.Selector{
 		ServiceName: t.ServiceName,
+		Rules:       rules,
 		Exe:         string(t.Exe),
 		Cmdline:     string(t.Cmdline),
 		Ports:       string(t.Ports),

@@ -57,10 +57,11 @@ static __always_inline void count(enum process_counter which)
 		__sync_fetch_and_add(n, 1);
 }
 
-/* time is that of the event from which user space will decide. */
-static __always_inline void set_state(__u32 tgid, __u64 start, __u32 state, __u64 time)
+/* more is the time of the event from which user space will decide, or what the
+ * parent has. */
+static __always_inline void set_state(__u32 tgid, __u64 start, __u32 state, __u64 more)
 {
-	struct proc p = {.start = start, .state = state, .since = time};
+	struct proc p = {.start = start, .state = state, .more = more};
 
 	if (bpf_map_update_elem(&procs, &tgid, &p, BPF_ANY))
 		count(C_MAP_FULL);
@@ -112,15 +113,16 @@ static __always_inline void forked(__u32 parent_tgid, __u32 tgid, struct task_st
 {
 	struct process_event e;
 	struct proc *p = bpf_map_lookup_elem(&procs, &parent_tgid);
-	__u32 state;
+	__u32 state, more;
 
 	if (!p) {
 		bpf_map_delete_elem(&procs, &tgid);
 		return;
 	}
 	state = p->state;
+	more = state == PROC_SELECTED ? p->more : 0;
 	if (!child) {
-		set_state(tgid, 0, state, 0);
+		set_state(tgid, 0, state, more);
 		if (state == PROC_PENDING) {
 			count(C_OTHER);
 			count(C_OTHER_LOST);
@@ -128,7 +130,7 @@ static __always_inline void forked(__u32 parent_tgid, __u32 tgid, struct task_st
 		return;
 	}
 	if (state != PROC_PENDING) {
-		set_state(tgid, start_of(child, typed), state, 0);
+		set_state(tgid, start_of(child, typed), state, more);
 		return;
 	}
 	/* User space decides on the parent without knowing of this child. */

@@ -15,7 +15,8 @@ enum proc_state {
 struct proc {
 	__u64 start; /* boot time, ns; 0 when user space did not know it exactly */
 	enum proc_state state;
-	__u32 since; /* low bits of the time of the event that made it pending */
+	__u32 more; /* pending: low bits of the time of the event that made it so;
+		     * selected: the number of its target, when that has rules */
 };
 
 struct proc_config {
@@ -40,6 +41,22 @@ struct {
 	__type(key, __u32);
 	__type(value, struct proc_config);
 } proc_config SEC(".maps");
+
+/* What the configuration says of the protocols of a target's processes: under
+ * port 0 those that are not looked for, a bit for each enum proto; under another
+ * port the one that is spoken there. User space sets it once and gives it the
+ * size that it needs. */
+struct proc_rule {
+	__u32 target;
+	__u32 port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct proc_rule);
+	__type(value, __u32);
+} proc_rules SEC(".maps");
 
 static __always_inline struct proc_config *proc_settings(void)
 {

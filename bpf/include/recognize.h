@@ -5,6 +5,7 @@
 #ifndef __EBPFRECEIVER_RECOGNIZE_H
 #define __EBPFRECEIVER_RECOGNIZE_H
 
+#include "rules.h"
 #include "socket.h"
 
 /* Bytes of a segment that are looked at, a power of two: as far as the name of a
@@ -397,52 +398,69 @@ static __always_inline __u32 forget(void *cell, __u32 n)
 	return *(volatile __u32 *)cell;
 }
 
-static __always_inline bool is_wanted(enum proto p)
+/* What to look for in a connection with these rules. */
+static __always_inline __u32 wanted_by(__u32 rules)
 {
-	return wanted_protocols & 1U << p;
+	return wanted_protocols & ~(rules & 0xffff);
+}
+
+static __always_inline bool is_wanted(__u32 wanted, enum proto p)
+{
+	return wanted & 1U << p;
+}
+
+/* The message that a segment is in a connection whose protocol is told. */
+static __always_inline enum message told_message(__u32 rules, int d, __u8 *proto)
+{
+	__u32 p = rules >> RULE_PROTO_SHIFT & 0xff, role = rules >> RULE_ROLE_SHIFT & 0xff;
+
+	if (!p || p >= PROTO_SLOTS || !(wanted_by(rules) & 1U << p))
+		return MSG_NONE;
+	*proto = p;
+	return (role == ROLE_SERVER) == (d == RX) ? MSG_REQUEST : MSG_RESPONSE;
 }
 
 /* Recognizes any wanted protocol. b has LOOK bytes, zero after len. */
-static __always_inline enum message recognize(const __u8 *b, __u32 len, __u8 *proto)
+static __always_inline enum message recognize(const __u8 *b, __u32 len, __u32 wanted, __u8 *proto)
 {
 	enum message m;
 
 	*proto = PROTO_NATS; /* before HTTP/1, which has a CONNECT too */
-	if (is_wanted(PROTO_NATS) && (m = nats_message(b, len)))
+	if (is_wanted(wanted, PROTO_NATS) && (m = nats_message(b, len)))
 		return m;
 	*proto = PROTO_HTTP1;
 	m = http1_message(FOUR(b[0], b[1], b[2], b[3]));
 	if (m)
-		return is_wanted(PROTO_HTTP1) ? m : MSG_NONE;
+		return is_wanted(wanted, PROTO_HTTP1) ? m : MSG_NONE;
 	*proto = PROTO_MONGODB;
-	if (is_wanted(PROTO_MONGODB) && (m = mongodb_message(b, len)))
+	if (is_wanted(wanted, PROTO_MONGODB) && (m = mongodb_message(b, len)))
 		return m;
 	*proto = PROTO_HTTP2;
-	if (is_wanted(PROTO_HTTP2) && (m = http2_message(b, len)))
+	if (is_wanted(wanted, PROTO_HTTP2) && (m = http2_message(b, len)))
 		return m;
 	*proto = PROTO_REDIS;
-	if (is_wanted(PROTO_REDIS) && (m = redis_message(b, len)))
+	if (is_wanted(wanted, PROTO_REDIS) && (m = redis_message(b, len)))
 		return m;
 	*proto = PROTO_POSTGRESQL;
-	if (is_wanted(PROTO_POSTGRESQL) && (m = postgresql_message(b, len)))
+	if (is_wanted(wanted, PROTO_POSTGRESQL) && (m = postgresql_message(b, len)))
 		return m;
 	*proto = PROTO_MYSQL;
-	if (is_wanted(PROTO_MYSQL) && (m = mysql_message(b, len)))
+	if (is_wanted(wanted, PROTO_MYSQL) && (m = mysql_message(b, len)))
 		return m;
 	*proto = PROTO_MEMCACHED;
-	if (is_wanted(PROTO_MEMCACHED) && (m = memcached_message(b, len)))
+	if (is_wanted(wanted, PROTO_MEMCACHED) && (m = memcached_message(b, len)))
 		return m;
 	*proto = PROTO_AMQP;
-	if (is_wanted(PROTO_AMQP) && (m = amqp_message(b, len)))
+	if (is_wanted(wanted, PROTO_AMQP) && (m = amqp_message(b, len)))
 		return m;
 	*proto = PROTO_MQTT;
-	if (is_wanted(PROTO_MQTT) && (m = mqtt_message(b, len)))
+	if (is_wanted(wanted, PROTO_MQTT) && (m = mqtt_message(b, len)))
 		return m;
 	*proto = PROTO_KAFKA;
-	if (is_wanted(PROTO_KAFKA) && len > 4 && (m = kafka_message(b, b + 4, len - 4)))
+	if (is_wanted(wanted, PROTO_KAFKA) && len > 4 && (m = kafka_message(b, b + 4, len - 4)))
 		return m;
 	*proto = PROTO_DNS;
-	if (is_wanted(PROTO_DNS) && (m = dns_message(b, len)))
+	if (is_wanted(wanted, PROTO_DNS) && (m = dns_message(b, len)))
 		return m;
 	*proto = PROTO_UNKNOWN;
 	return MSG_NONE;
@@ -473,7 +491,7 @@ static __always_inline bool is_packed(enum proto proto)
 /* Tells that a client goes on with HTTP/2 after HTTP/1.1 (RFC 7540 section 3.2). */
 static __always_inline bool is_upgrade(const __u8 *b, enum proto proto, bool is_request)
 {
-	return proto == PROTO_HTTP1 && is_request && is_wanted(PROTO_HTTP2) &&
+	return proto == PROTO_HTTP1 && is_request && is_wanted(wanted_protocols, PROTO_HTTP2) &&
 	       FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ') && b[4] == '*';
 }
 

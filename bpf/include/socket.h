@@ -4,30 +4,14 @@
 #ifndef __EBPFRECEIVER_SOCKET_H
 #define __EBPFRECEIVER_SOCKET_H
 
+#include "proto.h"
+
 #define STORED_MAX 512	  /* bytes of a request kept until its response begins */
 #define CAPTURE_MAX 12288 /* most bytes of one segment that are ever copied */
 #define MAX_SEGS 4
 #define TARGET_MAX 104 /* bytes of a request's target in a summary */
 
 enum dir { RX, TX };
-enum role { ROLE_UNKNOWN, ROLE_SERVER, ROLE_CLIENT };
-enum proto {
-	PROTO_UNKNOWN,
-	PROTO_HTTP1,
-	PROTO_HTTP2,
-	PROTO_POSTGRESQL,
-	PROTO_MYSQL,
-	PROTO_REDIS,
-	PROTO_MEMCACHED,
-	PROTO_KAFKA,
-	PROTO_AMQP,
-	PROTO_NATS,
-	PROTO_MQTT,
-	PROTO_MONGODB,
-	PROTO_DNS,
-	PROTO_SLOTS = 16, /* room in tables: of a power of two */
-};
-
 /* Flags of a record. */
 enum {
 	REC_CLOSED = 1 << 0, /* the last record of this connection */

@@ -149,14 +149,14 @@ struct look {
 
 /* recognize() for the verifier to see once: the message in the lower byte of
  * the result, the protocol above it. */
-__noinline int recognize_once(const struct look *l, __u32 len)
+__noinline int recognize_once(const struct look *l, __u32 len, __u32 wanted)
 {
 	__u8 proto = PROTO_UNKNOWN;
 	enum message m;
 
 	if (!l)
 		return 0;
-	m = recognize(l->bytes, len, &proto);
+	m = recognize(l->bytes, len, wanted, &proto);
 	return m | proto << 8;
 }
 
@@ -445,8 +445,14 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		looked = copy_bytes(d, sc, AT_DATA, len < LOOK ? len : LOOK, src);
 	}
 	if (c->role == ROLE_UNKNOWN) {
-		m = looked < 2 ? 0 : recognize_once((struct look *)look, len);
-		if (!m && c->stored.len && c->stored.dir == d && !turn) {
+		__u32 rules = rules_of(c->tgid, c->lport, c->rport), wanted = wanted_by(rules);
+		__u8 told = PROTO_UNKNOWN;
+
+		m = told_message(rules, d, &told);
+		m |= told << 8;
+		if (!m && looked >= 2)
+			m = recognize_once((struct look *)look, len, wanted);
+		if (!(m & 0xff) && c->stored.len && c->stored.dir == d && !turn) {
 			/* what follows the size that was read before */
 			m = kafka_message(c->request, look, len) | PROTO_KAFKA << 8;
 			fresh = m & 0xff;
@@ -460,7 +466,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 				c->state = S_OPTED_OUT;
 				count(C_OPTED_OUT);
 			}
-			if (is_wanted(PROTO_KAFKA) && is_kafka_size(look, len)) {
+			if (is_wanted(wanted, PROTO_KAFKA) && is_kafka_size(look, len)) {
 				*(__u32 *)c->request = *(__u32 *)look;
 				keep_request(c, d, seq, len, other_seq, now);
 			} else {
@@ -475,7 +481,8 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		one_at_a_time = takes_turns(c->proto);
 		turn = 1; /* what came before it, as a length read by itself, was none */
 	}
-	if (is_upgrade(look, c->proto, is_request))
+	if (is_upgrade(look, c->proto, is_request) &&
+	    !is_forbidden(rules_of(c->tgid, c->lport, c->rport), PROTO_HTTP2))
 		c->proto = PROTO_HTTP2;
 	if (c->proto == PROTO_HTTP2)
 		return true;

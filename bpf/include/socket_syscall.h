@@ -362,13 +362,14 @@ static __always_inline __u64 sent_at(const struct fd_conn *c, const struct sock 
 }
 
 /* recognize(), for the verifier to see once where it knows how to. */
-static __always_inline enum message recognize_for(const __u8 *look, __u32 len, __u8 *proto, bool once)
+static __always_inline enum message recognize_for(const __u8 *look, __u32 len, __u32 wanted,
+						  __u8 *proto, bool once)
 {
 	int found;
 
 	if (!once)
-		return recognize(look, len, proto);
-	found = recognize_once((const struct look *)look, len);
+		return recognize(look, len, wanted, proto);
+	found = recognize_once((const struct look *)look, len, wanted);
 	*proto = found >> 8;
 	return found & 0xff;
 }
@@ -394,7 +395,11 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
 	if (c->role == ROLE_UNKNOWN) {
-		m = n < 2 ? MSG_NONE : recognize_for(look, len, &c->proto, in_storage);
+		__u32 rules = rules_of(c->tgid, c->lport, c->rport), wanted = wanted_by(rules);
+
+		m = told_message(rules, d, &c->proto);
+		if (m == MSG_NONE && n >= 2)
+			m = recognize_for(look, len, wanted, &c->proto, in_storage);
 		if (m == MSG_NONE && c->apart && !turn) {
 			/* what follows the size that was read before */
 			m = kafka_message((__u8 *)&c->size, look, len);
@@ -402,7 +407,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 			fresh = m;
 		}
 		m = forget(&sc->rec, m);
-		c->apart = is_wanted(PROTO_KAFKA) && is_kafka_size(look, len);
+		c->apart = is_wanted(wanted, PROTO_KAFKA) && is_kafka_size(look, len);
 		c->size = *(__u32 *)look;
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
@@ -418,7 +423,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	}
 	server = c->role == ROLE_SERVER;
 	is_request = server == (d == RX);
-	if (is_upgrade(look, c->proto, is_request))
+	if (is_upgrade(look, c->proto, is_request) &&
+	    !is_forbidden(rules_of(c->tgid, c->lport, c->rport), PROTO_HTTP2))
 		c->proto = PROTO_HTTP2;
 	starts = forget(&sc->rec, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
 	if (is_request)

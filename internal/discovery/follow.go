@@ -28,7 +28,7 @@ func (t *Table) Handle(e *Event) {
 func (t *Table) exec(e *Event) {
 	if known, _ := t.known(e.PID, e.Start); known != nil && known.read > e.Time {
 		// It was looked at after this exec.
-		t.opts.States.Set(e.PID, e.Start, true, e.Time)
+		t.opts.States.Set(e.PID, e.Start, known.decision, e.Time)
 		e.Process, e.Cgroup = known.info, known.id.mainCgroup
 		return
 	}
@@ -39,7 +39,7 @@ func (t *Table) exec(e *Event) {
 		id.ports = t.ports(e.PID) // inherited ones
 	}
 	d := t.opts.Selection.Decide(id.candidate())
-	t.opts.States.Set(e.PID, e.Start, d.Selected, e.Time)
+	t.opts.States.Set(e.PID, e.Start, d, e.Time)
 	if d.Selected {
 		if alive {
 			t.details(id)
@@ -107,7 +107,7 @@ func (t *Table) fork(e *Event) {
 	if !known {
 		parent = t.resolve(e.ParentPID, e.ParentStart, 0)
 	}
-	t.opts.States.Set(e.PID, e.Start, parent != nil, e.Time)
+	t.opts.States.Set(e.PID, e.Start, parent.decided(), e.Time)
 }
 
 func (t *Table) listen(e *Event) {
@@ -131,7 +131,7 @@ func (t *Table) listen(e *Event) {
 		// A server that has changed its title stays what it was.
 		d = old.decision
 	}
-	t.opts.States.Set(e.PID, e.Start, d.Selected, e.Time)
+	t.opts.States.Set(e.PID, e.Start, d, e.Time)
 	if old != nil && d == old.decision {
 		return
 	}
@@ -172,10 +172,10 @@ func (t *Table) scan(pid uint32) {
 		return
 	}
 	e := t.resolve(pid, st.start, 0)
-	t.opts.States.Set(pid, st.start, e != nil, 0)
+	t.opts.States.Set(pid, st.start, e.decided(), 0)
 	// One that ended meanwhile must not leave its decision to a successor.
 	if again, err := t.fs.stat(pid); err != nil || again.start != st.start {
-		t.opts.States.Set(pid, st.start, t.opts.Selection.All(), 0)
+		t.opts.States.Set(pid, st.start, Decision{Selected: t.opts.Selection.All()}, 0)
 	}
 }
 

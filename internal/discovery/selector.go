@@ -35,6 +35,8 @@ type Selector struct {
 	PID int `mapstructure:"pid"`
 	// User is the name or the number of the user that the process runs as.
 	User string `mapstructure:"user"`
+	// Rules are no condition. Nil means none.
+	Rules *Rules `mapstructure:"-"`
 }
 
 // FieldError says which field of a [Selector] is wrong. Field is the key in
@@ -59,6 +61,7 @@ var errNoCondition = errors.New("needs at least one of exe, cmdline, ports, cont
 // Matcher is a compiled [Selector]. It is safe for concurrent use.
 type Matcher struct {
 	serviceName string
+	rules       *Rules
 	container   string
 	user        string
 	uid         uint32
@@ -72,7 +75,7 @@ type Matcher struct {
 
 // Compile checks the selector. Its errors are of type *[FieldError].
 func (s Selector) Compile() (*Matcher, error) {
-	m := &Matcher{serviceName: s.ServiceName, container: s.ContainerID, user: s.User}
+	m := &Matcher{serviceName: s.ServiceName, rules: s.Rules, container: s.ContainerID, user: s.User}
 	if s.Exe == "" && s.Cmdline == "" && s.Ports == "" && s.ContainerID == "" && s.Cgroup == "" && s.PID == 0 && s.User == "" {
 		return nil, &FieldError{Err: errNoCondition}
 	}

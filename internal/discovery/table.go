@@ -20,7 +20,7 @@ type States interface {
 	// on, or 0 for a process that was found in /proc. The kernel forgets a process
 	// that it reported at its exit: so only one that it still knows is set, and
 	// none that a later event has made undecided again.
-	Set(pid uint32, start uint64, selected bool, at uint64)
+	Set(pid uint32, start uint64, d Decision, at uint64)
 	// Selected tells whether the process is observed, as far as the kernel was
 	// told. One that is not decided on is what it would be without conditions.
 	Selected(pid uint32) bool
@@ -74,6 +74,14 @@ type key struct {
 }
 
 func keyFor(pid uint32, start uint64) key { return key{pid, start / tick} }
+
+// decided gives the decision on a process whose entry is nil when it is not selected.
+func (e *entry) decided() Decision {
+	if e == nil {
+		return Decision{}
+	}
+	return e.decision
+}
 
 type entry struct {
 	key      key
@@ -235,6 +243,6 @@ func (t *Table) info(id *identity, d Decision) *probe.ProcessInfo {
 	service := id.serviceName(d)
 	return &probe.ProcessInfo{
 		PID: id.pid, StartTime: id.start, Resource: id.resource(&t.opts.Host, service, t.opts.Attributes),
-		Executable: id.exe, ServiceName: service, GoRuntime: id.goVersion != "",
+		Executable: id.exe, ServiceName: service, GoRuntime: id.goVersion != "", Forbidden: d.forbidden(),
 	}
 }

@@ -30,8 +30,8 @@ func (c *manualClock) Timestamp(boot uint64) pcommon.Timestamp {
 // kernelStates remembers what it was told.
 type kernelStates map[uint32]bool
 
-func (s kernelStates) Set(pid uint32, _ uint64, selected bool, _ uint64) { s[pid] = selected }
-func (s kernelStates) Selected(pid uint32) bool                          { return s[pid] }
+func (s kernelStates) Set(pid uint32, _ uint64, d Decision, _ uint64) { s[pid] = d.Selected }
+func (s kernelStates) Selected(pid uint32) bool                       { return s[pid] }
 
 type fixture struct {
 	*Table

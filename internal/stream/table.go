@@ -74,10 +74,16 @@ func (t *Table) Open(c *Conn, now uint64) Handle {
 	e.conn = *c
 	e.last = now
 	t.conns[c.ID] = e
-	if p := t.Protocol(c.Proto); p != nil {
+	if p := t.Protocol(c.Proto); p != nil && !isForbidden(c) {
 		e.handler = p.Open(&e.conn)
 	}
 	return Handle{e}
+}
+
+// isForbidden tells that the process's protocol is not wanted: the kernel may have recognized
+// it before it knew that.
+func isForbidden(c *Conn) bool {
+	return c.Process != nil && c.Process.Forbidden&(1<<c.Proto) != 0
 }
 
 // Segment hands a segment on. pos is its place in its direction, in bytes since

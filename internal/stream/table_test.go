@@ -37,6 +37,19 @@ func start(max int) (*Table, *script) {
 	return t, s
 }
 
+// A protocol that the configuration forbids a process may have been recognized before that was
+// known.
+func TestForbiddenProtocolsAreNotHandled(t *testing.T) {
+	table, s := start(10)
+	p := &probe.ProcessInfo{Forbidden: 1<<ProtoHTTP1 | 1<<ProtoRedis}
+	h := table.Open(&Conn{ID: 1, Proto: ProtoHTTP1, Process: p}, 1)
+	table.Segment(h, &Segment{Segment: segment.Segment{Data: []byte("x"), Len: 1}}, 0, 2)
+	table.Close(h, Closed, 3)
+	require.Empty(t, s.lines)
+	table.Open(&Conn{ID: 2, Proto: ProtoHTTP1, Process: &probe.ProcessInfo{Forbidden: 1 << ProtoRedis}}, 1)
+	require.Equal(t, []string{"open 2"}, s.lines)
+}
+
 func TestSegmentsAreCutAndGapsAreTold(t *testing.T) {
 	table, s := start(10)
 	h := table.Open(&Conn{ID: 1, Proto: ProtoHTTP1}, 1)

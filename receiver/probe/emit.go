@@ -40,6 +40,9 @@ type ProcessInfo struct {
 	ServiceName string
 	// GoRuntime tells that it is a Go program, which moves a request between threads.
 	GoRuntime bool
+	// Forbidden has a bit for each protocol that the configuration does not want of it, by
+	// the numbers of enum proto of bpf/include/proto.h. The Daemon "socket" heeds it.
+	Forbidden uint32
 }
 
 // Processes knows the selected processes. It is safe for concurrent use.

@@ -45,6 +45,7 @@ type Daemon struct {
 	hooks      map[string]*ebpf.ProgramSpec
 	programs   programs // of the variant
 	procs      *ebpf.Map
+	rules      *ebpf.Map // proc_rules, which no program of this object uses
 
 	event       discovery.Event // reused for each record
 	subscribers map[int]func(*discovery.Event)
@@ -61,6 +62,10 @@ func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
 	if err := checkPIDNamespace(); err != nil {
 		return err
 	}
+	rules, err := d.selection.Rules()
+	if err != nil {
+		return fmt.Errorf("protocols of targets: %w", err)
+	}
 	if err := d.prepare(l.Spec); err != nil {
 		return err
 	}
@@ -69,7 +74,7 @@ func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
 	if err != nil {
 		return fmt.Errorf("load programs that follow processes: %w", err)
 	}
-	if err := d.configure(c); err != nil {
+	if err := errors.Join(d.configure(c), d.setRules(rules)); err != nil {
 		c.Close()
 		return err
 	}
@@ -92,6 +97,27 @@ func (d *Daemon) prepare(spec *ebpf.CollectionSpec) error {
 	}
 	if err := spec.Variables["cgroup1_hierarchy"].Set(hierarchy); err != nil {
 		return fmt.Errorf("constant cgroup1_hierarchy: %w", err)
+	}
+	return nil
+}
+
+// setRules makes the map that tells the kernel what protocols targets speak.
+func (d *Daemon) setRules(rules []discovery.Rule) error {
+	spec, err := loadProcess()
+	if err != nil {
+		return err
+	}
+	layout := spec.Maps["proc_rules"]
+	layout.MaxEntries = uint32(max(len(rules), 1))
+	if d.rules, err = ebpf.NewMap(layout); err != nil {
+		return fmt.Errorf("the protocols of targets: %w", err)
+	}
+	for _, r := range rules {
+		key := procRule{target: r.Target, port: uint32(r.Port)}
+		if err := d.rules.Put(key.bytes(), r.Value); err != nil {
+			err = errors.Join(err, d.rules.Close())
+			return fmt.Errorf("the protocols of targets: %w", err)
+		}
 	}
 	return nil
 }
@@ -156,11 +182,12 @@ func (d *Daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 
 // Close implements [probe.Probe].
 func (d *Daemon) Close() error {
-	if d.collection != nil {
-		d.collection.Close()
-		d.collection = nil
+	if d.collection == nil {
+		return nil
 	}
-	return nil
+	d.collection.Close()
+	d.collection = nil
+	return d.rules.Close()
 }
 
 // Rings implements [probe.RingReader].
@@ -170,7 +197,7 @@ func (d *Daemon) Rings() []probe.Ring {
 
 // SharedMaps implements [probe.MapSharer].
 func (d *Daemon) SharedMaps() map[string]*ebpf.Map {
-	return map[string]*ebpf.Map{"procs": d.procs, "proc_config": d.collection.Maps["proc_config"]}
+	return map[string]*ebpf.Map{"procs": d.procs, "proc_config": d.collection.Maps["proc_config"], "proc_rules": d.rules}
 }
 
 // Lookup implements [probe.Processes].

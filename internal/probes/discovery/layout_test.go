@@ -21,7 +21,7 @@ func TestLayouts(t *testing.T) {
 	spec, err := loadProcess()
 	require.NoError(t, err)
 	for name, v := range map[string]any{
-		"process_event": processEvent{}, "process_exec": processExec{}, "proc": proc{}, "proc_config": procConfig{},
+		"process_event": processEvent{}, "process_exec": processExec{}, "proc": proc{}, "proc_config": procConfig{}, "proc_rule": procRule{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c *btf.Struct

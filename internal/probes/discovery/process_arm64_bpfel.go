@@ -24,7 +24,7 @@ type processProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type processProcConfig struct {
@@ -33,6 +33,12 @@ type processProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type processProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type processProcessExec struct {
@@ -69,6 +75,7 @@ const (
 	processMapProcCounters          = "proc_counters"
 	processMapProcEvents            = "proc_events"
 	processMapProcExited            = "proc_exited"
+	processMapProcRules             = "proc_rules"
 	processMapProcScratch           = "proc_scratch"
 	processMapProcs                 = "procs"
 	processProgProcessClassicExec   = "process_classic_exec"
@@ -150,6 +157,7 @@ type processMapSpecs struct {
 	ProcCounters *ebpf.MapSpec `ebpf:"proc_counters"`
 	ProcEvents   *ebpf.MapSpec `ebpf:"proc_events"`
 	ProcExited   *ebpf.MapSpec `ebpf:"proc_exited"`
+	ProcRules    *ebpf.MapSpec `ebpf:"proc_rules"`
 	ProcScratch  *ebpf.MapSpec `ebpf:"proc_scratch"`
 	Procs        *ebpf.MapSpec `ebpf:"procs"`
 }
@@ -185,6 +193,7 @@ type processMaps struct {
 	ProcCounters *ebpf.Map `ebpf:"proc_counters"`
 	ProcEvents   *ebpf.Map `ebpf:"proc_events"`
 	ProcExited   *ebpf.Map `ebpf:"proc_exited"`
+	ProcRules    *ebpf.Map `ebpf:"proc_rules"`
 	ProcScratch  *ebpf.Map `ebpf:"proc_scratch"`
 	Procs        *ebpf.Map `ebpf:"procs"`
 }
@@ -195,6 +204,7 @@ func (m *processMaps) Close() error {
 		m.ProcCounters,
 		m.ProcEvents,
 		m.ProcExited,
+		m.ProcRules,
 		m.ProcScratch,
 		m.Procs,
 	)

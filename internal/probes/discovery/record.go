@@ -47,8 +47,11 @@ type processExec struct {
 type proc struct {
 	start uint64
 	state uint32
-	since uint32
+	more  uint32 // pending: the low bits of a time; selected: the number of a target with rules
 }
+
+// procRule is a key of proc_rules.
+type procRule struct{ target, port uint32 }
 
 type procConfig struct {
 	absent     uint32
@@ -65,9 +68,10 @@ const (
 
 func (p *proc) bytes() []byte       { return bytesOf(p) }
 func (c *procConfig) bytes() []byte { return bytesOf(c) }
+func (r *procRule) bytes() []byte   { return bytesOf(r) }
 
 // bytesOf views a value without pointers and padding.
-func bytesOf[T proc | procConfig](v *T) []byte {
+func bytesOf[T proc | procConfig | procRule](v *T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(v)), unsafe.Sizeof(*v))
 }
 

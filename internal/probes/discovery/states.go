@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 )
 
 // states is the Daemon as its table sees it.
@@ -17,8 +19,8 @@ type states Daemon
 
 // Set implements [discovery.States]. The map holds only what differs from the
 // default, so that it is small.
-func (d *states) Set(pid uint32, start uint64, selected bool, at uint64) {
-	reported := at != 0
+func (d *states) Set(pid uint32, start uint64, decision discovery.Decision, at uint64) {
+	selected, reported := decision.Selected, at != 0
 	if pid == d.selection.Self {
 		selected, reported = false, false
 	} else if reported && d.undecidedAgain(pid, at) {
@@ -30,7 +32,7 @@ func (d *states) Set(pid uint32, start uint64, selected bool, at uint64) {
 	}
 	p := proc{start: start, state: stateIgnored}
 	if selected {
-		p.state = stateSelected
+		p.state, p.more = stateSelected, d.selection.Number(decision)
 	}
 	flags := ebpf.UpdateAny
 	if reported {
@@ -48,7 +50,7 @@ func (d *states) Set(pid uint32, start uint64, selected bool, at uint64) {
 // than that of the given time, as when it was forked and has called exec since.
 func (d *states) undecidedAgain(pid uint32, at uint64) bool {
 	var p proc
-	return d.procs.Lookup(pid, p.bytes()) == nil && p.state == statePending && p.since != uint32(at)
+	return d.procs.Lookup(pid, p.bytes()) == nil && p.state == statePending && p.more != uint32(at)
 }
 
 // Selected implements [discovery.States].

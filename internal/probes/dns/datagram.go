@@ -73,6 +73,10 @@ func (p *instrument) datagram(raw []byte) {
 
 // message takes the message of a known process.
 func (p *instrument) message(e *objectDnsEvent, data []byte, process *probe.ProcessInfo) {
+	if process.Forbidden&(1<<stream.ProtoDNS) != 0 {
+		p.forbidden++
+		return
+	}
 	m := p.pairs.Decode(data, int(e.Len))
 	if m == nil {
 		return

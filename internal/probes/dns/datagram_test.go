@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -25,8 +26,9 @@ import (
 // sink keeps spans.
 type sink struct {
 	livetest.Logs
-	spans ptrace.SpanSlice
-	known uint32
+	spans     ptrace.SpanSlice
+	known     uint32
+	forbidden uint32
 }
 
 func (s *sink) Span(*probe.ProcessInfo) ptrace.Span      { return s.spans.AppendEmpty() }
@@ -37,7 +39,7 @@ func (s *sink) Lookup(pid uint32, _ uint64) *probe.ProcessInfo {
 	if pid != 7 && pid != s.known {
 		return nil
 	}
-	return &probe.ProcessInfo{PID: 7, Resource: pcommon.NewResource()}
+	return &probe.ProcessInfo{PID: 7, Resource: pcommon.NewResource(), Forbidden: s.forbidden}
 }
 
 // record makes what the kernel sends.
@@ -111,6 +113,16 @@ func TestDatagrams(t *testing.T) {
 	assert.EqualValues(t, 3, c.Lost[probe.Undecodable])
 	assert.Nil(t, out.spans.At(2).Attributes().AsRaw()["error.type"], "the receiver stopped; nothing is known")
 	assert.EqualValues(t, 1, out.spans.At(2).Attributes().AsRaw()[keyAgain])
+}
+
+// A target that forbids DNS has its messages filtered, if the kernel saw them before it knew.
+func TestForbidden(t *testing.T) {
+	p, out := start(t)
+	out.forbidden = 1 << stream.ProtoDNS
+	p.datagram(record(func(*objectDnsEvent) {}, query))
+	p.Flush()
+	assert.Zero(t, out.spans.Len())
+	assert.Equal(t, probe.Counts{Seen: 1, Filtered: 1}, p.Counts())
 }
 
 // A process that is known only when its records have been read.

@@ -73,6 +73,7 @@ type instrument struct {
 
 	deferred  deferred
 	malformed uint64 // records
+	forbidden uint64 // messages
 }
 
 var (
@@ -198,8 +199,8 @@ func (p *instrument) Counts() probe.Counts {
 	c := p.recorder.counts
 	c.Seen += st.Retransmissions
 	c.Filtered += st.Retransmissions
-	c.Seen += p.deferred.dropped
-	c.Filtered += p.deferred.dropped
+	c.Seen += p.deferred.dropped + p.forbidden
+	c.Filtered += p.deferred.dropped + p.forbidden
 	c.Lost[probe.RingFull] = p.counter(countLostRing) + p.recorder.lost
 	c.Lost[probe.Truncated] = p.counter(countUnreadable) + st.DropUnseen
 	c.Lost[probe.Overflow] = p.counter(countLostBatch) + st.DropOverflow

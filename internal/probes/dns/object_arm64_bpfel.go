@@ -43,7 +43,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -54,6 +54,12 @@ type objectProcConfig struct {
 	Pad        uint32
 }
 
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -62,6 +68,7 @@ const (
 	objectMapDnsEvents   = "dns_events"
 	objectMapDnsScratch  = "dns_scratch"
 	objectMapProcConfig  = "proc_config"
+	objectMapProcRules   = "proc_rules"
 	objectMapProcs       = "procs"
 	objectProgDnsSysExit = "dns_sys_exit"
 	objectVarMaxCapture  = "max_capture"
@@ -122,6 +129,7 @@ type objectMapSpecs struct {
 	DnsEvents   *ebpf.MapSpec `ebpf:"dns_events"`
 	DnsScratch  *ebpf.MapSpec `ebpf:"dns_scratch"`
 	ProcConfig  *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules   *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs       *ebpf.MapSpec `ebpf:"procs"`
 }
 
@@ -158,6 +166,7 @@ type objectMaps struct {
 	DnsEvents   *ebpf.Map `ebpf:"dns_events"`
 	DnsScratch  *ebpf.Map `ebpf:"dns_scratch"`
 	ProcConfig  *ebpf.Map `ebpf:"proc_config"`
+	ProcRules   *ebpf.Map `ebpf:"proc_rules"`
 	Procs       *ebpf.Map `ebpf:"procs"`
 }
 
@@ -167,6 +176,7 @@ func (m *objectMaps) Close() error {
 		m.DnsEvents,
 		m.DnsScratch,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 	)
 }

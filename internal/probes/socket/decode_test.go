@@ -4,7 +4,11 @@
 package socket
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -92,6 +96,26 @@ func TestLayoutIsTheObjects(t *testing.T) {
 		}
 	}
 	require.Empty(t, offsets)
+}
+
+// The configuration gives protocols to the kernel by number. The object's types do not hold
+// the enum.
+func TestProtocolsAreTheObjects(t *testing.T) {
+	header, err := os.ReadFile("../../../bpf/include/proto.h")
+	require.NoError(t, err)
+	names := regexp.MustCompile(`(?m)^\tPROTO_([A-Z0-9]+),$`).FindAllSubmatch(header, -1)
+	require.Len(t, names, 13)
+	for i, m := range names {
+		name := strings.ToLower(string(m[1]))
+		require.Equal(t, name, stream.Proto(i).String())
+		if i > 0 {
+			known, err := stream.ProtosNamed(name)
+			require.NoError(t, err)
+			require.Equal(t, []stream.Proto{stream.Proto(i)}, known)
+		}
+	}
+	require.Equal(t, "unknown", stream.Proto(len(names)).String())
+	require.Contains(t, string(header), fmt.Sprintf("PROTO_SLOTS = %d,", protoSlots))
 }
 
 func TestVariantsAreInTheObject(t *testing.T) {

@@ -123,7 +123,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -132,6 +132,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectRec struct {
@@ -213,6 +219,7 @@ type objectThread struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	objectMapProcConfig           = "proc_config"
+	objectMapProcRules            = "proc_rules"
 	objectMapProcs                = "procs"
 	objectMapSocketConns          = "socket_conns"
 	objectMapSocketCopies         = "socket_copies"
@@ -335,6 +342,7 @@ type objectProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules       *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.MapSpec `ebpf:"socket_copies"`
@@ -391,6 +399,7 @@ func (o *objectObjects) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
+	ProcRules       *ebpf.Map `ebpf:"proc_rules"`
 	Procs           *ebpf.Map `ebpf:"procs"`
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.Map `ebpf:"socket_copies"`
@@ -410,6 +419,7 @@ type objectMaps struct {
 func (m *objectMaps) Close() error {
 	return _ObjectClose(
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 		m.SocketConns,
 		m.SocketCopies,
