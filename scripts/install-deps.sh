@@ -17,6 +17,7 @@ test=(
 	amqp-tools python3-pika kcat
 	nghttp2-client python3-grpcio # HTTP/2 and gRPC
 	dnsmasq-base bind9-dnsutils # a DNS server and its client
+	sysbench libmemcached-tools # loads of databases
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
@@ -47,6 +48,8 @@ type instrument struct {
 	cfg      *Config
 	recorder *db.Recorder
 	sides    []side
+	logger   *zap.Logger
+	told     map[string]bool // reasons
 }
 
 // side is one protocol.
@@ -54,6 +57,8 @@ type side interface {
 	protocol() stream.Protocol
 	// lost tells what the parsers could not hand on.
 	lost() [probe.NumCauses]uint64
+	// opaque tells what connections nothing more is known of.
+	opaque() []opaque
 }
 
 var (
@@ -63,7 +68,7 @@ var (
 )
 
 func newInstrument(set probe.Settings, cfg *Config) *instrument {
-	p := &instrument{cfg: cfg, recorder: db.NewRecorder(set, cfg.Config)}
+	p := &instrument{cfg: cfg, recorder: db.NewRecorder(set, cfg.Config), logger: set.Logger, told: map[string]bool{}}
 	p.sides = []side{newPostgreSQL(p), newMySQL(p)}
 	return p
 }
@@ -95,6 +100,7 @@ func (p *instrument) Close() error { return nil }
 
 // Collect emits the metrics.
 func (p *instrument) Collect(ctx context.Context, now time.Time) error {
+	p.tellOpaque()
 	return p.recorder.Collect(ctx, now)
 }
 

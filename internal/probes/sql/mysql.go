@@ -129,3 +129,11 @@ func (s *mysqlSide) lost() (lost [probe.NumCauses]uint64) {
 	lost[probe.Undecodable] = st.UndecodableRequests
 	return lost
 }
+
+func (s *mysqlSide) opaque() []opaque {
+	st := s.parsers.Stats()
+	return []opaque{
+		{"encrypted", st.Encrypted}, {"compressed (MySQL)", st.Compressed}, {"streams of replication (MySQL)", st.Replication},
+		{"of a protocol older than MySQL 4.1", st.OldProtocols},
+	}
+}

@@ -103,3 +103,7 @@ func (s *postgresqlSide) lost() (lost [probe.NumCauses]uint64) {
 	lost[probe.Undecodable] = st.UndecodableRequests
 	return lost
 }
+
+func (s *postgresqlSide) opaque() []opaque {
+	return []opaque{{"encrypted", s.parsers.Stats().Encrypted}}
+}
