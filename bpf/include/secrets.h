@@ -42,7 +42,18 @@ static __always_inline bool is_secret(const __u8 *b, enum proto proto)
 }
 
 /* What was said of the segment before. */
-enum secrecy { PLAIN, SECRET, HEADER_ALONE, RAW_TOKENS };
+enum secrecy { PLAIN, SECRET, HEADER_ALONE, RAW_TOKENS, LOGIN_HEADER };
+
+/* A packet's header in MySQL, and what stands in a login before the user's name:
+ * capabilities, which tell that the connection is encrypted or compressed. */
+#define MYSQL_HEADER 4
+#define MYSQL_LOGIN 32
+
+/* The header of a login: the client's first packet, after the server's greeting. */
+static __always_inline bool is_mysql_login(const __u8 *b, bool turn)
+{
+	return turn && b[3] == 1;
+}
 
 /* How many bytes of a segment are the header of a request of Kafka, whose size
  * may have come before it. 0 if it is none. */
@@ -82,6 +93,10 @@ static __always_inline __u32 secret_head(const __u8 *b, __u32 len, enum proto pr
 {
 	if (proto == PROTO_KAFKA)
 		return !turn && was == SECRET ? 0 : kafka_header(b, len);
+	if (proto == PROTO_MYSQL && !turn && was == LOGIN_HEADER)
+		return MYSQL_LOGIN;
+	if (proto == PROTO_MYSQL && is_mysql_login(b, turn))
+		return MYSQL_HEADER + (len > MYSQL_HEADER ? MYSQL_LOGIN : 0);
 	if (proto != PROTO_MONGODB || (!turn && was == SECRET))
 		return 0;
 	return !turn && was == HEADER_ALONE ? mongodb_body_secret(b) : mongodb_secret(b);
@@ -105,6 +120,10 @@ static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto pr
 			return true;
 		switch (proto) {
 		case PROTO_MYSQL: /* mariadbd reads the header, and then the command */
+			if (*was == LOGIN_HEADER) {
+				*was = SECRET;
+				return true;
+			}
 			*was = *was == HEADER_ALONE && b[0] == 0x11 ? SECRET : PLAIN;
 			return *was == SECRET;
 		case PROTO_MONGODB: /* mongod does so, too */
@@ -122,7 +141,10 @@ static __always_inline bool stays_secret(const __u8 *b, __u32 len, enum proto pr
 		*was = is_header(proto, len) ? HEADER_ALONE : PLAIN;
 		return false;
 	}
-	*was = turn || !takes_turns(proto) ? SECRET : PLAIN; /* else it may be the middle of anything */
+	if (proto == PROTO_MYSQL && len == MYSQL_HEADER && is_mysql_login(b, turn))
+		*was = LOGIN_HEADER;
+	else
+		*was = turn || !takes_turns(proto) ? SECRET : PLAIN; /* else it may be the middle of anything */
 	return true;
 }
 

@@ -32,7 +32,7 @@ func freePort(t *testing.T) string {
 }
 
 func startServer(t *testing.T) (port string) {
-	segmenttest.Live(t, "memcached")
+	segmenttest.Live(t, "memcached", "memcslap")
 	port = freePort(t)
 	c := exec.Command("memcached", "-p", port, "-l", "127.0.0.1", "-U", "0", "-u", "nobody", "-m", "64")
 	if err := c.Start(); err != nil {
@@ -247,10 +247,6 @@ func TestLiveStats(t *testing.T) {
 		{"memcslap", "--servers=127.0.0.1:" + r.Port(), "--concurrency=2", "--execute-number=10", "--test=mget", "--binary"},
 		{"memcslap", "--servers=127.0.0.1:" + r.Port(), "--concurrency=2", "--execute-number=10", "--test=mget"},
 	} {
-		if _, err := exec.LookPath(args[0]); err != nil {
-			t.Logf("%s is not installed", args[0])
-			break
-		}
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %v %s", args, err, out)
 		}
