@@ -3,8 +3,6 @@
 
 package postgresql
 
-import "bytes"
-
 // backend takes the wanted part of a message; what is cut ends early.
 func (p *Parser) backend(typ byte, b []byte) {
 	switch typ {
@@ -155,12 +153,16 @@ func (p *Parser) extended(it *item, typ byte, b []byte) {
 func (p *Parser) commandComplete(b []byte) {
 	tag, _, _ := cstring(b)
 	command, rows := tag, int64(-1)
-	if words := trimDigits(tag); len(words) < len(tag) && bytes.HasSuffix(words, []byte{' '}) && len(tag)-len(words) < 19 {
+	if words := trimDigits(tag); len(words) < len(tag) && len(words) > 0 && words[len(words)-1] == ' ' && len(tag)-len(words) < 19 {
 		rows = 0
 		for _, c := range tag[len(words):] {
 			rows = rows*10 + int64(c-'0')
 		}
-		command = bytes.TrimRight(words, " 0123456789") // INSERT has an object number too
+		n := len(words)
+		for n > 0 && (words[n-1] == ' ' || isDigit(words[n-1])) { // INSERT has an object number too
+			n--
+		}
+		command = words[:n]
 	}
 	switch string(tag) {
 	case "DISCARD ALL", "DEALLOCATE ALL", "PREPARE": // change which name means which text

@@ -4,7 +4,6 @@
 package postgresql
 
 import (
-	"bytes"
 	"encoding/binary"
 )
 
@@ -368,4 +367,12 @@ func b2i(b bool) int {
 	return 0
 }
 
-func trimDigits(b []byte) []byte { return bytes.TrimRight(b, "0123456789") }
+func trimDigits(b []byte) []byte {
+	n := len(b)
+	for n > 0 && isDigit(b[n-1]) {
+		n--
+	}
+	return b[:n]
+}
+
+func isDigit(c byte) bool { return c-'0' <= 9 }
