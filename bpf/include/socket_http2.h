@@ -10,7 +10,7 @@
 #define H2_HEAD 9	    /* length, type, flags, stream (RFC 9113 section 4.1) */
 #define H2_PREFACE 24	    /* of a client (section 3.4) */
 #define H2_PIECE 8192	    /* most bytes of one copy */
-#define H2_PIECES 32	    /* most copies of one segment */
+#define H2_PIECES 128	    /* most copies of one segment: twice the long DATA frames that 64 KiB have room for */
 #define H2_FRAMES 256	    /* most frames looked at in one copy */
 #define H2_LONG 1024	    /* bytes of a DATA frame that are worth passing over */
 #define H2_OF_LONG 16	    /* bytes that are copied of such a frame: the length of a gRPC message */

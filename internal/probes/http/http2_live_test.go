@@ -113,6 +113,32 @@ log_format seen '$request_method $uri $status 2'; access_log %[1]s/access.log se
 	}
 }
 
+// Many frames that are moved at once hide none of the headers behind them: each is needed to
+// read those that follow.
+func TestLiveCoalescedFrames(t *testing.T) {
+	livetest.RequireRoot(t)
+	livetest.CheckLeaks(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	port := dbtest.FreePort(t)
+	r := observe(t, self)
+	stop := server(t, "web", port)
+	client := counts(t, []byte(dbtest.Run(t, child(t, "bulk", strconv.Itoa(port)))))
+	served := stop()
+	require.Equal(t, map[string]int{"POST /bulk/of/frames 2": bulkRequests}, client)
+	require.Equal(t, client, served)
+	r.Shutdown()
+	want := map[string]int{"POST /bulk/of/frames 200 2": bulkRequests}
+	for _, kind := range []ptrace.SpanKind{ptrace.SpanKindServer, ptrace.SpanKindClient} {
+		assert.Equal(t, want, requests(r.Spans(port), kind), kind)
+	}
+	for _, s := range r.Spans(port) {
+		if s.Kind() == ptrace.SpanKindServer {
+			assert.Equal(t, "bulk/1", dbtest.Attribute(s.Attributes(), "user_agent.original"))
+		}
+	}
+}
+
 // Connections that begin with HTTP/1.1 and go on with HTTP/2, and those that do not.
 func TestLiveUpgrade(t *testing.T) {
 	livetest.RequireRoot(t)

@@ -23,5 +23,7 @@ func TestMain(m *testing.M) {
 		runWebServer()
 	case "client":
 		runCallClient()
+	case "bulk":
+		runBulkClient()
 	}
 }
