@@ -110,7 +110,6 @@ func random(r *rand.Rand, n int) string {
 }
 
 const (
-	connections = 64
 	// mostPerConnection is the memory that a connection may cost whatever was said on it: most
 	// of it are the requests that wait for a response, of which each protocol keeps 1024.
 	mostPerConnection = 768 << 10
@@ -119,6 +118,10 @@ const (
 // Whatever a peer sends after it has spoken the protocol for a while, and when it then sends
 // nothing for an hour, nothing panics, nothing hangs and memory stays bounded.
 func TestHostilePeers(t *testing.T) {
+	connections := 32
+	if testing.Short() {
+		connections = 8
+	}
 	captures := map[string][]conversation{}
 	for _, c := range conversations(t) {
 		captures[c.truth[0]] = append(captures[c.truth[0]], c)
