@@ -147,7 +147,7 @@ func (p *Parser) dropStatements() {
 
 // cstring splits a NUL-terminated string off b.
 func cstring(b []byte) (s, rest []byte, ok bool) {
-	if i := bytes.IndexByte(b, 0); i >= 0 { // bytes.Cut costs twice as much
+	if i := bytes.IndexByte(b, 0); i >= 0 { //nolint:modernize // bytes.Cut costs twice as much
 		return b[:i], b[i+1:], true
 	}
 	return b, nil, false
