@@ -146,6 +146,11 @@ func TestDeferred(t *testing.T) {
 		p.datagram(record(func(e *objectDnsEvent) { e.Tgid = 99 }, query))
 	}
 	assert.Len(t, p.deferred.records, maxDeferred)
+	p.Flush()
+	c = p.Counts()
+	assert.EqualValues(t, maxDeferred, c.Lost[probe.Overflow], "what there is no room for is lost")
+	assert.EqualValues(t, 1+maxDeferred, c.Filtered)
+	assert.Equal(t, c.Seen, c.Delivered+c.SampledOut+c.Filtered+c.TotalLost())
 }
 
 func TestAddress(t *testing.T) {

@@ -13,14 +13,17 @@ import (
 const (
 	// patience is how long a record waits until its process is known.
 	patience = uint64(time.Second)
+	// lastWait is how long the end waits for that: other goroutines are about to know it.
+	lastWait = 100 * time.Millisecond
 	// maxDeferred bounds the records that do.
 	maxDeferred = 4096
 )
 
 // deferred holds records of processes that nothing is known of yet, oldest first.
 type deferred struct {
-	records []deferredRecord
-	dropped uint64 // of processes that stayed unknown or are not selected, and above the bound
+	records  []deferredRecord
+	dropped  uint64 // of processes that stayed unknown or are not selected
+	overflow uint64 // above the bound
 }
 
 type deferredRecord struct {
@@ -31,7 +34,7 @@ type deferredRecord struct {
 // add copies a record.
 func (d *deferred) add(raw []byte, at uint64) {
 	if len(d.records) >= maxDeferred {
-		d.dropped++
+		d.overflow++
 		return
 	}
 	d.records = append(d.records, deferredRecord{bytes.Clone(raw), at})
@@ -41,6 +44,17 @@ func (d *deferred) add(raw []byte, at uint64) {
 func (d *deferred) drop() {
 	d.dropped += uint64(len(d.records))
 	d.records = nil
+}
+
+// settle is the last retry.
+func (p *instrument) settle() {
+	for end := time.Now().Add(lastWait); ; time.Sleep(lastWait / 20) {
+		p.retry(p.set.Clock.Now())
+		if len(p.deferred.records) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	p.deferred.drop()
 }
 
 // retry takes the records whose processes are known by now, and drops the others when they

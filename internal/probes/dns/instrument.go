@@ -155,10 +155,8 @@ func (p *instrument) Tick(now uint64) {
 
 // Flush implements probe.Flusher.
 func (p *instrument) Flush() {
-	now := p.set.Clock.Now()
-	p.retry(now)
-	p.deferred.drop()
-	p.pairs.Close(dns.CloseShutdown, now)
+	p.settle()
+	p.pairs.Close(dns.CloseShutdown, p.set.Clock.Now())
 }
 
 // Collect emits the metrics.
@@ -203,7 +201,7 @@ func (p *instrument) Counts() probe.Counts {
 	c.Filtered += p.deferred.dropped + p.forbidden
 	c.Lost[probe.RingFull] = p.counter(countLostRing) + p.recorder.lost
 	c.Lost[probe.Truncated] = p.counter(countUnreadable) + st.DropUnseen
-	c.Lost[probe.Overflow] = p.counter(countLostBatch) + st.DropOverflow
+	c.Lost[probe.Overflow] = p.counter(countLostBatch) + st.DropOverflow + p.deferred.overflow
 	c.Lost[probe.Unmatched] = st.OrphanResponses
 	c.Lost[probe.Undecodable] = st.Undecodable + p.malformed
 	if p.coll != nil {
