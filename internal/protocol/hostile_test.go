@@ -77,13 +77,16 @@ var parsers = map[string]func() func() segment.Parser{
 	},
 }
 
+// flood is how many bytes a hostile peer sends at least.
+const flood = 64 << 10
+
 // hostile are things that a peer may send from some point on. again is what it said last.
 var hostile = map[string]func(r *rand.Rand, again string) string{
-	"random":   func(r *rand.Rand, _ string) string { return random(r, 256<<10) },
-	"zeros":    func(*rand.Rand, string) string { return strings.Repeat("\x00", 256<<10) },
-	"ones":     func(*rand.Rand, string) string { return strings.Repeat("\xff", 256<<10) },
-	"no end":   func(*rand.Rand, string) string { return strings.Repeat("a", 256<<10) },
-	"repeated": func(_ *rand.Rand, again string) string { return strings.Repeat(again, (256<<10)/len(again)+1) },
+	"random":   func(r *rand.Rand, _ string) string { return random(r, flood) },
+	"zeros":    func(*rand.Rand, string) string { return strings.Repeat("\x00", flood) },
+	"ones":     func(*rand.Rand, string) string { return strings.Repeat("\xff", flood) },
+	"no end":   func(*rand.Rand, string) string { return strings.Repeat("a", flood) },
+	"repeated": func(_ *rand.Rand, again string) string { return strings.Repeat(again, flood/len(again)+1) },
 	"2 GiB": func(r *rand.Rand, again string) string { // where a length may stand
 		b := []byte(strings.Repeat(again, 64))
 		for range len(b) / 16 {
@@ -118,9 +121,9 @@ const (
 // Whatever a peer sends after it has spoken the protocol for a while, and when it then sends
 // nothing for an hour, nothing panics, nothing hangs and memory stays bounded.
 func TestHostilePeers(t *testing.T) {
-	connections := 32
+	connections := 16
 	if testing.Short() {
-		connections = 8
+		connections = 4
 	}
 	captures := map[string][]conversation{}
 	for _, c := range conversations(t) {
