@@ -119,7 +119,7 @@ func (p *program) walk(insns asm.Instructions, preset map[int]value) (*reach, er
 			}
 		}
 	}
-	r, err := walk(insns, preset, structs)
+	r, err := walk(insns, preset, structs, packetPointers(p.spec.Type))
 	if err != nil {
 		return nil, fmt.Errorf("program %s: %w", p.name, err)
 	}

@@ -5,6 +5,7 @@ package compat
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
@@ -29,6 +30,11 @@ type argUse struct {
 type reach struct {
 	insns []bool
 	args  map[argUse]struct{}
+	// result is what the program returns, meaningful if exits.
+	result value
+	exits  bool
+	// writes tells that it may store to its context or to a packet.
+	writes bool
 }
 
 // walker follows a program with constants propagated along all edges that can
@@ -41,6 +47,8 @@ type walker struct {
 	preset map[int]value
 	// structs names the struct whose field an instruction accesses.
 	structs map[int]string
+	// packets are the offsets in the context of pointers into a packet.
+	packets []int64
 
 	raw       []int64       // raw offset of each instruction
 	byRaw     map[int64]int // its inverse
@@ -62,9 +70,9 @@ type callSite struct {
 // walk finds what can be reached in a flattened program.
 //
 // Returns an error if a jump leads nowhere.
-func walk(insns asm.Instructions, preset map[int]value, structs map[int]string) (*reach, error) {
+func walk(insns asm.Instructions, preset map[int]value, structs map[int]string, packets []int64) (*reach, error) {
 	w := &walker{
-		insns: insns, preset: preset, structs: structs,
+		insns: insns, preset: preset, structs: structs, packets: packets,
 		raw: make([]int64, len(insns)), byRaw: make(map[int64]int, len(insns)), bySymbol: make(map[string]int),
 		states: make([]*state, len(insns)), functions: make([]int, len(insns)),
 		returns: make(map[int]value), returned: make(map[int]bool), callers: make(map[int][]callSite),
@@ -145,9 +153,11 @@ func (w *walker) block(at int) error {
 				s.clobber(s.regs[r])
 			}
 			w.afterCall(&s, value{})
+			s.mark(asm.R0, ins.IsKfuncCall() && strings.Contains(ins.Reference(), "dynptr_slice_rdwr"))
 		case class.IsJump():
 			return w.jump(i, &s)
 		case class.IsALU():
+			s.markALU(ins)
 			s.regs[ins.Dst] = w.compute(i, &s)
 		case ins.OpCode.IsDWordLoad():
 			v, err := w.loadImmediate(i)
@@ -155,10 +165,14 @@ func (w *walker) block(at int) error {
 				return err
 			}
 			s.regs[ins.Dst] = v
+			s.mark(ins.Dst, false)
 		case class == asm.LdXClass:
 			w.noteField(i, &s, ins.Src)
+			packet := w.loadsPacket(ins, &s)
 			s.regs[ins.Dst] = w.load(ins, &s)
+			s.mark(ins.Dst, packet)
 		case class == asm.StClass, class == asm.StXClass:
+			w.noteStore(ins, &s)
 			storeTo(ins, &s)
 		default: // socket filters' BPF_ABS and BPF_IND
 			s.regs[asm.R0] = value{}
@@ -173,6 +187,7 @@ func (w *walker) block(at int) error {
 func (w *walker) afterCall(s *state, result value) {
 	for r := asm.R1; r <= asm.R5; r++ {
 		s.regs[r] = value{}
+		s.mark(r, false)
 	}
 	s.regs[asm.R0] = result
 }
@@ -197,8 +212,10 @@ func (w *walker) call(i int, s *state) error {
 		}
 	}
 	entry.regs[asm.R10] = value{kind: stack}
+	entry.packet, entry.spilled = s.packet&0x3e, s.spilled
 	after := *s
 	w.afterCall(&after, value{})
+	after.mark(asm.R0, entry.packet != 0) // it may give back what it got
 	w.callers[callee] = append(w.callers[callee], callSite{i + 1, after})
 	if w.returned[callee] {
 		after.regs[asm.R0] = w.returns[callee]
@@ -210,6 +227,13 @@ func (w *walker) call(i int, s *state) error {
 
 // exit returns to all callers of a function that were seen so far.
 func (w *walker) exit(function int, result value) {
+	if function == 0 {
+		if w.result.exits {
+			result = w.result.result.join(result)
+		}
+		w.result.result, w.result.exits = result, true
+		return
+	}
 	fn := btf.FuncMetadata(&w.insns[function])
 	if fn != nil && fn.Linkage == btf.GlobalFunc || result.onStack() {
 		result = value{}
@@ -283,6 +307,7 @@ func (w *walker) loadImmediate(i int) (value, error) {
 		}
 		entry := state{}
 		entry.regs[asm.R10] = value{kind: stack}
+		entry.spilled = len(w.packets) > 0
 		w.to(at, &entry)
 		return value{kind: nonNull}, nil
 	case ins.IsLoadFromMap():

@@ -137,7 +137,7 @@ func TestWalk(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := walk(c.insns, map[int]value{0: c.answer}, nil)
+			r, err := walk(c.insns, map[int]value{0: c.answer}, nil, nil)
 			require.NoError(t, err)
 			for i, ins := range c.insns {
 				if ins.IsBuiltinCall() {
@@ -160,7 +160,7 @@ func TestWalkArguments(t *testing.T) {
 		asm.Mov.Imm(asm.R5, 8), // the offset of a field, over what was an argument
 		asm.Return(),
 	}
-	r, err := walk(insns, nil, map[int]string{2: "task_struct", 6: "sock", 7: "tcp_sock"})
+	r, err := walk(insns, nil, map[int]string{2: "task_struct", 6: "sock", 7: "tcp_sock"}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, map[argUse]struct{}{
 		{index: 1}: {}, {index: 3}: {}, {index: 4}: {},
@@ -176,13 +176,13 @@ func TestWalkBroken(t *testing.T) {
 		"no such jump": {asm.Ja.Label("nowhere"), asm.Return()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := walk(insns, nil, nil)
+			_, err := walk(insns, nil, nil, nil)
 			assert.Error(t, err)
 		})
 	}
-	r, err := walk(nil, nil, nil)
+	r, err := walk(nil, nil, nil, nil)
 	require.NoError(t, err)
 	assert.Empty(t, r.insns)
-	_, err = walk(asm.Instructions{asm.Mov.Imm(asm.R0, 0)}, nil, nil)
+	_, err = walk(asm.Instructions{asm.Mov.Imm(asm.R0, 0)}, nil, nil, nil)
 	assert.NoError(t, err, "falling off the end is the verifier's business")
 }

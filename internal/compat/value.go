@@ -78,6 +78,10 @@ type state struct {
 	// Sixteen, because a broken object may name any register that four bits can.
 	regs  [16]value
 	stack []slot // by offset, not overlapping
+	// packet has a bit for each register that may point into the packet that the program
+	// is called for; spilled tells that such a pointer may be on the stack.
+	packet  uint16
+	spilled bool
 }
 
 // join adds another way by which the instruction can be reached, and tells
@@ -99,6 +103,9 @@ func (s *state) join(o *state) (changed bool) {
 	}
 	if len(kept) != len(s.stack) {
 		s.stack, changed = kept, true
+	}
+	if packet, spilled := s.packet|o.packet, s.spilled || o.spilled; packet != s.packet || spilled != s.spilled {
+		s.packet, s.spilled, changed = packet, spilled, true
 	}
 	return changed
 }
