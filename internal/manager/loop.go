@@ -62,7 +62,7 @@ func (l *loop) open(u *unit) error {
 		return nil
 	}
 	for _, s := range r.Rings() {
-		reader, err := ring.New(s.Map, s.Handle)
+		reader, err := ring.Open(s)
 		if err != nil {
 			return err
 		}

@@ -1,8 +1,8 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ring reads BPF ring buffers. Each is read by one goroutine, without
-// an allocation per record.
+// Package ring reads BPF ring buffers and perf buffers. Each is read by one goroutine,
+// without an allocation per record.
 package ring
 
 import (
@@ -13,14 +13,47 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// Reader drains one ring buffer.
+// Reader drains one ring buffer, or the perf buffers of one map.
 type Reader struct {
-	r      *ringbuf.Reader
-	rec    ringbuf.Record
+	source
 	handle func([]byte)
 }
+
+// source is what a reader reads.
+type source interface {
+	SetDeadline(t time.Time)
+	// next gives the next record, or none and no error where the kernel tells something
+	// else.
+	next() ([]byte, error)
+	Flush() error
+	Close() error
+	// occupancy gives the bytes that wait, as far as is known, and the size.
+	occupancy() (pending, size int)
+}
+
+// Open opens the ring or perf buffers that a probe names.
+func Open(r probe.Ring) (*Reader, error) {
+	if r.Map.Type() == ebpf.PerfEventArray {
+		return newPerf(r)
+	}
+	return New(r.Map, r.Handle)
+}
+
+type ringSource struct {
+	*ringbuf.Reader
+	rec ringbuf.Record
+}
+
+func (s *ringSource) next() ([]byte, error) {
+	err := s.ReadInto(&s.rec)
+	return s.rec.RawSample, err
+}
+
+func (s *ringSource) occupancy() (pending, size int) { return s.AvailableBytes(), s.BufferSize() }
 
 // New opens the ring buffer. handle takes each record, which is valid only
 // during the call.
@@ -29,7 +62,7 @@ func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring buffer %s cannot be read: %w", m, err)
 	}
-	return &Reader{r: r, handle: handle}, nil
+	return &Reader{source: &ringSource{Reader: r}, handle: handle}, nil
 }
 
 // Drain handles records until none is left and the deadline has passed, or
@@ -37,26 +70,26 @@ func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
 // waking the reader: what is there at the deadline is handled too. It gives
 // the number of records, and os.ErrClosed after Close.
 func (r *Reader) Drain(deadline time.Time, max int) (int, error) {
-	r.r.SetDeadline(deadline)
+	r.SetDeadline(deadline)
 	for n := range max {
-		if err := r.r.ReadInto(&r.rec); err != nil {
+		rec, err := r.next()
+		if err != nil {
+			// Perf buffers and ring buffers have the same ErrFlushed.
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrFlushed) {
 				return n, nil
 			}
 			return n, err
 		}
-		r.handle(r.rec.RawSample)
+		if rec != nil {
+			r.handle(rec)
+		}
 	}
 	return max, nil
 }
 
 // Wake ends a Drain that waits, from another goroutine.
-func (r *Reader) Wake() error { return r.r.Flush() }
+func (r *Reader) Wake() error { return r.Flush() }
 
-// Occupancy gives the bytes that wait and the size of the ring.
-func (r *Reader) Occupancy() (pending, size int) {
-	return r.r.AvailableBytes(), r.r.BufferSize()
-}
-
-// Close ends the reader. Drain returns os.ErrClosed then.
-func (r *Reader) Close() error { return r.r.Close() }
+// Occupancy gives the bytes that wait and the size of the ring. Of perf buffers it is not
+// known how many wait.
+func (r *Reader) Occupancy() (pending, size int) { return r.occupancy() }

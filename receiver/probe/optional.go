@@ -10,13 +10,19 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Ring is a BPF ring buffer and what takes its records.
+// Ring is a BPF ring buffer, or the perf buffers of all CPUs, and what takes its records.
 type Ring struct {
-	// Map is of type BPF_MAP_TYPE_RINGBUF.
+	// Map is of type BPF_MAP_TYPE_RINGBUF or BPF_MAP_TYPE_PERF_EVENT_ARRAY.
 	Map *ebpf.Map
 	// Handle is called for each record. The record is valid only during the
-	// call. It must check the length before it reads.
+	// call. It must check the length before it reads: that of a perf buffer has up to 7
+	// bytes more than were sent.
 	Handle func(record []byte)
+	// Lost is called with the number of records that the kernel says a perf buffer had no
+	// space for. It may be nil. Of a ring buffer the kernel does not tell.
+	Lost func(records uint64)
+	// PerCPU is the size of the perf buffer of each CPU in bytes; 0 means 64 KiB.
+	PerCPU int
 }
 
 // RingReader is a probe that sends records from the kernel. Rings is called
