@@ -104,9 +104,12 @@ func (c *Config) Validate() error {
 
 // checkVariant tells whether a probe has a variant.
 func (c *Config) checkVariant(name, variant string) error {
-	f, ok := c.factories[name]
-	if !ok {
-		return fmt.Errorf("there is no such probe; known are %s", list(maps.Keys(c.factories)))
+	f, err := factoryOf(name, c.factories)
+	if err != nil {
+		return err
+	}
+	if f.Instance != nil {
+		return nil // its variants are known at Start
 	}
 	var known []string
 	for _, v := range f.Manifest.Variants {
@@ -133,7 +136,7 @@ func newDefaultConfig(factories map[string]probe.Factory) *Config {
 		factories:          factories,
 	}
 	for name, f := range factories {
-		if m := &f.Manifest; m.Kind == probe.Instrument && m.Deprecated == nil && !m.OptIn {
+		if m := &f.Manifest; m.Kind == probe.Instrument && m.Deprecated == nil && !m.OptIn && f.Instance == nil {
 			cfg.Probes[name] = defaultProbeConfig(f)
 		}
 	}

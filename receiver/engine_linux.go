@@ -6,9 +6,11 @@
 package receiver
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -19,7 +21,7 @@ import (
 )
 
 // builtin lists the probes that come with the receiver.
-func builtin() []probe.Factory { return probes.All() }
+func builtin() []probe.Factory { return append(probes.All(), probes.Types()...) }
 
 // newManager makes the manager, which does the work of an instance.
 func newManager(set engineSettings) (engine, error) {
@@ -32,13 +34,18 @@ func newManager(set engineSettings) (engine, error) {
 	if len(cfg.Probes) == 0 {
 		set.Receiver.Logger.Warn(`No probe is chosen: "probes" is empty`)
 	}
+	chosen := cfg.chosenProbes()
+	factories, err := cfg.instances(chosen)
+	if err != nil {
+		return nil, err
+	}
 	return manager.New(manager.Settings{
 		Receiver:  set.Receiver,
-		Factories: slices.Collect(maps.Values(cfg.factories)),
+		Factories: factories,
 		Config: manager.Config{
 			CollectionInterval: cfg.CollectionInterval,
 			FailUnsupported:    cfg.OnUnsupported == Fail,
-			Probes:             cfg.chosenProbes(),
+			Probes:             chosen,
 			Variants:           cfg.Variants,
 			Selection:          selection,
 			Retry:              cfg.Retry,
@@ -49,6 +56,31 @@ func newManager(set engineSettings) (engine, error) {
 		Logs:         set.Logs,
 		ReportStatus: set.ReportStatus,
 	}), nil
+}
+
+// instances are the factories of all probes, with one for each instance that is chosen.
+func (c *Config) instances(chosen map[string]any) ([]probe.Factory, error) {
+	var factories []probe.Factory
+	for _, f := range c.factories {
+		if f.Instance == nil {
+			factories = append(factories, f)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(chosen)) {
+		if f, err := factoryOf(name, c.factories); err != nil || f.Instance == nil {
+			continue // the manager tells what there is not
+		}
+		kind, _, _ := strings.Cut(name, "/")
+		f, err := c.factories[kind].Instance(name, chosen[name])
+		if err != nil {
+			return nil, fmt.Errorf("probes::%s: %w", name, err)
+		}
+		if forced := c.Variants[name]; forced != "" && !slices.ContainsFunc(f.Manifest.Variants, func(v probe.Variant) bool { return v.Name == forced }) {
+			return nil, fmt.Errorf("variants::%s: the probe has no variant %q", name, forced)
+		}
+		factories = append(factories, f)
+	}
+	return factories, nil
 }
 
 // chosenProbes are the probes' configurations with the switches of "events"

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -65,9 +66,9 @@ func unmarshalProbes(sections *confmap.Conf, factories map[string]probe.Factory)
 	probes := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(sections.ToStringMap())) {
 		path := probesKey + confmap.KeyDelimiter + name
-		f, ok := factories[name]
-		if !ok {
-			return nil, fmt.Errorf("%s: there is no such probe; known are %s", path, list(maps.Keys(factories)))
+		f, err := factoryOf(name, factories)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		section, err := sections.Sub(name)
 		if err != nil {
@@ -80,6 +81,34 @@ func unmarshalProbes(sections *confmap.Conf, factories map[string]probe.Factory)
 		probes[name] = cfg
 	}
 	return probes, nil
+}
+
+// factoryOf finds the factory for a section: by its name, or by the type before the slash
+// where there may be several of a type, as in "object/slow".
+func factoryOf(name string, factories map[string]probe.Factory) (probe.Factory, error) {
+	kind, instance, named := strings.Cut(name, "/")
+	f, ok := factories[kind]
+	switch {
+	case !ok:
+		known := slices.Sorted(maps.Keys(factories))
+		for i, name := range known {
+			if factories[name].Instance != nil {
+				known[i] += "/NAME"
+			}
+		}
+		return f, fmt.Errorf("there is no such probe; known are %s", strings.Join(known, ", "))
+	case f.Instance == nil && named:
+		return f, fmt.Errorf("there is only one probe %s, which has no name", kind)
+	case f.Instance == nil:
+		return f, nil
+	case !named:
+		return f, fmt.Errorf("it needs a name, as in %s/mine", kind)
+	}
+	var id component.ID
+	if err := id.UnmarshalText([]byte(name)); err != nil || id.Name() != instance {
+		return f, fmt.Errorf("%q is no name of a probe: it follows the rules for names of components", instance)
+	}
+	return f, nil
 }
 
 func unmarshalProbe(section *confmap.Conf, cfg any) error {

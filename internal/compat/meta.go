@@ -209,3 +209,17 @@ func prototypes(spec *ebpf.CollectionSpec) map[string]*btf.Func {
 	}
 	return found
 }
+
+// KconfigOffset tells whether an instruction loads the address of an option of the kernel's
+// configuration, and where in the section .kconfig the option is.
+func KconfigOffset(ins *asm.Instruction) (offset uint32, ok bool) {
+	meta, ok := metadata(ins)["kconfigMetaKey"]
+	if !ok {
+		return 0, false
+	}
+	f := meta.FieldByName("Offset")
+	if !f.IsValid() || !f.CanUint() {
+		return 0, false
+	}
+	return uint32(f.Uint()), true
+}

@@ -152,3 +152,7 @@ func containerIn(segment string) string {
 	}
 	return m[1] + m[2]
 }
+
+// ContainerOf finds the innermost container and its pod in the path of a control group. Either
+// may be empty.
+func ContainerOf(path string) (container, pod string) { return containerOf([]string{path}) }

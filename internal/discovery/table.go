@@ -127,6 +127,20 @@ func (t *Table) Lookup(pid uint32, start uint64) *probe.ProcessInfo {
 	return e.info
 }
 
+// Recent returns the process that has the PID, or had it last, or nil when it is not selected
+// or not known. It is for events that do not tell when the process began.
+func (t *Table) Recent(pid uint32) *probe.ProcessInfo {
+	if p := t.Lookup(pid, 0); p != nil {
+		return p
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if e := t.latest[pid]; e != nil {
+		return e.info
+	}
+	return nil
+}
+
 // find gives the entry, or nil for one that is known to be rejected. It needs
 // mu, for reading at least.
 func (t *Table) find(pid uint32, start uint64) (e *entry, known bool) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/mongodb"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
@@ -34,4 +35,9 @@ func All() []probe.Factory {
 		redis.Factory(),
 		sql.Factory(),
 	}
+}
+
+// Types lists the types of probes of which a user has any number, each with a name.
+func Types() []probe.Factory {
+	return []probe.Factory{object.Factory()}
 }

@@ -24,6 +24,12 @@ type Factory struct {
 	// New makes the probe. config is what DefaultConfig returned, filled in,
 	// or nil. New must not touch the kernel.
 	New func(set Settings, config any) (Probe, error)
+	// Instance is set for a type of probes of which there may be any number, each under a
+	// name of its own, as "object/slow". It makes the Factory of one of them from its
+	// name and its configuration, filled in and validated; New and the variants of the
+	// type are not used then. It must not touch the kernel. An error ends the receiver's
+	// Start.
+	Instance func(name string, config any) (Factory, error)
 }
 
 // Settings are given to a probe when it is made.

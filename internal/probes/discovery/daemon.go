@@ -205,6 +205,9 @@ func (d *Daemon) Lookup(pid uint32, start uint64) *probe.ProcessInfo {
 	return d.table.Lookup(pid, start)
 }
 
+// Recent is [discovery.Table.Recent].
+func (d *Daemon) Recent(pid uint32) *probe.ProcessInfo { return d.table.Recent(pid) }
+
 // Selected is the number of selected processes that run.
 func (d *Daemon) Selected() int { return d.table.Len() }
 

@@ -98,8 +98,8 @@ func (h *Histogram) Offer(e Exemplar) {
 	h.exemplars[i] = e
 }
 
-// writeTo appends a point to m, which gets its type from the first point.
-func (h *Histogram) writeTo(m pmetric.Metric, start, now pcommon.Timestamp, clock func(uint64) pcommon.Timestamp) pcommon.Map {
+// WriteTo appends a point to m, which gets its type from the first point.
+func (h *Histogram) WriteTo(m pmetric.Metric, start, now pcommon.Timestamp, clock func(uint64) pcommon.Timestamp) pcommon.Map {
 	var attrs pcommon.Map
 	var es pmetric.ExemplarSlice
 	if h.exp != nil {

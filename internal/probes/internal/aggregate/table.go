@@ -186,7 +186,7 @@ func (m *process[K]) write(c *Collection[K], inst *Instrument) {
 		if inst.Sum {
 			attrs = writeSum(out, s.Sums[inst.Index], s.begun, c.Now)
 		} else {
-			attrs = s.Histograms[inst.Index].writeTo(out, s.begun, c.Now, c.Clock.Timestamp)
+			attrs = s.Histograms[inst.Index].WriteTo(out, s.begun, c.Now, c.Clock.Timestamp)
 		}
 		if s.Overflow {
 			attrs.PutBool("otel.metric.overflow", true)

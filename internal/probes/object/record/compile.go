@@ -369,3 +369,21 @@ func (f *Field) formatted(p Place, o Options, want format) error {
 	f.then = want.then
 	return nil
 }
+
+// Raw makes a Field that gives the bytes of a place as they are in the record, by
+// [Field.Raw].
+//
+// Returns an error if the place has no size, or is no whole number of bytes.
+func Raw(p Place) (*Field, error) {
+	n, err := sizeof(p.Type)
+	if err != nil {
+		return nil, err
+	}
+	if p.Bits > 0 || p.Bit%8 != 0 {
+		return nil, fmt.Errorf("field %q: it is a bit field", p.Path)
+	}
+	return &Field{Path: p.Path, then: thenBytes, op: opHexBytes, offset: p.Bit / 8, size: uint32(n), end: p.Bit/8 + uint32(n)}, nil
+}
+
+// Raw gives the bytes of the field in the record, which is long enough.
+func (f *Field) Raw(rec []byte) []byte { return rec[f.offset : f.offset+f.size] }

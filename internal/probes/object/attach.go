@@ -1,0 +1,307 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package object
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// closers close in reverse order.
+type closers []io.Closer
+
+func (c *closers) Close() error {
+	var errs []error
+	for _, one := range slices.Backward(*c) {
+		errs = append(errs, one.Close())
+	}
+	*c = nil
+	return errors.Join(errs...)
+}
+
+// closer is a function that closes.
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// attachment is a program that is attached.
+type attachment struct {
+	closers
+	iter *link.Iter
+	// specs is the next free element of the map of a collection's USDT arguments.
+	specs *uint32
+}
+
+// attach attaches a program where its section or the configuration says. What it returns ends
+// that.
+func attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig, specs *uint32) (attachment, error) {
+	done := attachment{specs: specs}
+	err := done.attach(coll, p, prog, a)
+	if err != nil {
+		return attachment{}, errors.Join(fmt.Errorf("attach program %s (%s): %w", p.Name, p.SectionName, err), done.Close())
+	}
+	return done, nil
+}
+
+func (d *attachment) add(l io.Closer, err error) error {
+	if err == nil {
+		d.closers = append(d.closers, l)
+	}
+	return err
+}
+
+func (d *attachment) attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+	switch kindOfHook(p) {
+	case hookTracing:
+		return d.add(link.AttachTracing(link.TracingOptions{Program: prog}))
+	case hookLSM:
+		return d.add(link.AttachLSM(link.LSMOptions{Program: prog}))
+	case hookIter:
+		it, err := link.AttachIter(link.IterOptions{Program: prog, Map: coll.Maps[a.Map]})
+		if err == nil {
+			d.iter = it
+		}
+		return d.add(it, err)
+	case hookRawTrace:
+		return d.add(link.AttachRawTracepoint(link.RawTracepointOptions{Name: p.AttachTo, Program: prog}))
+	case hookTracepoint:
+		group, name, _ := strings.Cut(p.AttachTo, "/")
+		return d.add(link.Tracepoint(group, name, prog, nil))
+	case hookKprobe:
+		return d.kprobe(p, prog, a)
+	case hookKprobeMulti:
+		return d.kprobeMulti(p, prog)
+	case hookUprobe, hookUprobeMulti:
+		return d.uprobe(p, prog, a)
+	case hookUSDT:
+		return d.usdt(coll, p, prog, a)
+	case hookPerf:
+		return d.perf(prog, a)
+	case hookCgroup:
+		return d.cgroup(p, prog, a)
+	case hookSkMsg:
+		o := link.RawAttachProgramOptions{Target: coll.Maps[a.Map].FD(), Program: prog, Attach: ebpf.AttachSkMsgVerdict}
+		if err := link.RawAttachProgram(o); err != nil {
+			return err
+		}
+		return d.add(closer(func() error {
+			return link.RawDetachProgram(link.RawDetachProgramOptions{Target: o.Target, Program: prog, Attach: o.Attach})
+		}), nil)
+	case hookTCX, hookXDP, hookSocket:
+		return d.interfaces(p, prog, a)
+	}
+	return fmt.Errorf("programs of the type %s cannot be attached here", p.Type)
+}
+
+func (d *attachment) kprobe(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+	name := p.AttachTo
+	switch word(p) {
+	case "ksyscall", "kretsyscall":
+		arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+		name = "__" + arch + "_sys_" + name
+	}
+	if isReturn(p) {
+		return d.add(link.Kretprobe(name, prog, nil))
+	}
+	name, offset, _ := strings.Cut(name, "+")
+	o := link.KprobeOptions{Offset: a.Offset}
+	if offset != "" && o.Offset == 0 {
+		if _, err := fmt.Sscan(offset, &o.Offset); err != nil {
+			return fmt.Errorf("the offset %q is no number", offset)
+		}
+	}
+	return d.add(link.Kprobe(name, prog, &o))
+}
+
+// maxFunctions bounds what a pattern of functions may match.
+const maxFunctions = 4096
+
+func (d *attachment) kprobeMulti(p *ebpf.ProgramSpec, prog *ebpf.Program) error {
+	symbols := strings.Split(p.AttachTo, ",")
+	if strings.ContainsAny(p.AttachTo, "*?") {
+		var err error
+		if symbols, err = kernelFunctions(p.AttachTo); err != nil {
+			return err
+		}
+	}
+	o := link.KprobeMultiOptions{Symbols: symbols}
+	switch {
+	case isReturn(p):
+		return d.add(link.KretprobeMulti(prog, o))
+	case word(p) == "kprobe.session":
+		o.Session = true
+	}
+	return d.add(link.KprobeMulti(prog, o))
+}
+
+// kernelFunctions lists the functions of the kernel that can be probed and match a
+// pattern.
+func kernelFunctions(pattern string) ([]string, error) {
+	text, err := os.ReadFile("/sys/kernel/tracing/available_filter_functions")
+	if err != nil {
+		return nil, fmt.Errorf("the kernel's functions cannot be listed for the pattern %q: %w", pattern, err)
+	}
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if ok, err := path.Match(pattern, name); err != nil {
+			return nil, fmt.Errorf("the pattern %q: %w", pattern, err)
+		} else if ok && !slices.Contains(found, name) {
+			found = append(found, name)
+		}
+		if len(found) > maxFunctions {
+			return nil, fmt.Errorf("the pattern %q matches more than %d functions", pattern, maxFunctions)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no function of the kernel matches %q", pattern)
+	}
+	return found, nil
+}
+
+// findBinary finds an executable or library: an absolute path, or a name where the loader and
+// shells look.
+func findBinary(name string) (string, error) {
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+	dirs := []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"}
+	if strings.Contains(name, ".so") {
+		dirs = []string{"/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"}
+	}
+	for _, dir := range dirs {
+		full := filepath.Join(dir, name)
+		if info, err := os.Stat(full); err == nil && info.Mode().IsRegular() {
+			return full, nil
+		}
+	}
+	return "", fmt.Errorf("%s is in none of %s", name, strings.Join(dirs, ", "))
+}
+
+func (d *attachment) uprobe(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+	t, err := uprobeTarget(p, a)
+	if err != nil {
+		return err
+	}
+	file, err := findBinary(t.path)
+	if err != nil {
+		return err
+	}
+	ex, err := link.OpenExecutable(file)
+	if err != nil {
+		return err
+	}
+	symbols, err := functions(file, t.symbols)
+	if err != nil {
+		return err
+	}
+	if kindOfHook(p) == hookUprobeMulti {
+		o := &link.UprobeMultiOptions{PID: uint32(a.PID)}
+		if t.offset != 0 {
+			o.Offsets = slices.Repeat([]uint64{t.offset}, len(symbols))
+		}
+		if isReturn(p) {
+			return d.add(ex.UretprobeMulti(symbols, prog, o))
+		}
+		return d.add(ex.UprobeMulti(symbols, prog, o))
+	}
+	for _, symbol := range symbols {
+		o := &link.UprobeOptions{Offset: t.offset, PID: a.PID}
+		if isReturn(p) {
+			err = d.add(ex.Uretprobe(symbol, prog, o))
+		} else {
+			err = d.add(ex.Uprobe(symbol, prog, o))
+		}
+		if err != nil {
+			return fmt.Errorf("%s in %s: %w", symbol, file, err)
+		}
+	}
+	return nil
+}
+
+// functions replaces patterns by the functions of a file that match.
+func functions(file string, symbols []string) ([]string, error) {
+	if !slices.ContainsFunc(symbols, func(s string) bool { return strings.ContainsAny(s, "*?") }) {
+		return symbols, nil
+	}
+	f, err := elf.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	defer f.Close()
+	all, _ := f.Symbols()
+	dynamic, _ := f.DynamicSymbols()
+	seen := map[string]bool{}
+	var found []string
+	for _, s := range append(all, dynamic...) {
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Value == 0 || seen[s.Name] {
+			continue
+		}
+		for _, pattern := range symbols {
+			if ok, _ := path.Match(pattern, s.Name); ok {
+				seen[s.Name] = true
+				found = append(found, s.Name)
+				break
+			}
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return nil, fmt.Errorf("no function of %s matches %s", file, strings.Join(symbols, ", "))
+	case len(found) > maxFunctions:
+		return nil, fmt.Errorf("%d functions of %s match %s, more than %d", len(found), file, strings.Join(symbols, ", "), maxFunctions)
+	}
+	return found, nil
+}
+
+func (d *attachment) cgroup(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+	dir := a.Cgroup
+	if dir == "" {
+		if dir = cgroupRoot(); dir == "" {
+			return errors.New("cgroup v2 is not mounted, and programs for cgroups attach there")
+		}
+	}
+	return d.add(link.AttachCgroup(link.CgroupOptions{Path: dir, Attach: p.AttachType, Program: prog}))
+}
+
+func (d *attachment) interfaces(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+	for _, name := range a.Interfaces {
+		i, err := net.InterfaceByName(name)
+		if err != nil {
+			return fmt.Errorf("network interface %s: %w", name, err)
+		}
+		switch kindOfHook(p) {
+		case hookXDP:
+			flags := map[string]link.XDPAttachFlags{"generic": link.XDPGenericMode, "driver": link.XDPDriverMode}[a.Mode]
+			err = d.add(link.AttachXDP(link.XDPOptions{Program: prog, Interface: i.Index, Flags: flags}))
+		case hookTCX:
+			at := p.AttachType
+			if at == ebpf.AttachNone {
+				at = map[string]ebpf.AttachType{"ingress": ebpf.AttachTCXIngress, "egress": ebpf.AttachTCXEgress}[a.Direction]
+			}
+			err = d.add(link.AttachTCX(link.TCXOptions{Program: prog, Interface: i.Index, Attach: at, Anchor: link.Tail()}))
+		default:
+			err = d.add(openFilter(i.Index, prog))
+		}
+		if err != nil {
+			return fmt.Errorf("network interface %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package object
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// variant is one way to load the object, with what was compiled for it.
+type variant struct {
+	cfg  *Variant
+	spec *ebpf.CollectionSpec // with constants and sizes; only copied
+	plan *plan
+}
+
+// prepare reads an object, checks that it is safe, sets its constants and compiles its
+// outputs.
+func prepare(cfg *Config, v *Variant) (*variant, error) {
+	data, err := readFile(&v.File)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("path: %s: %w", v.Path, err)
+	}
+	return compile(cfg, v, spec)
+}
+
+func compile(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) (*variant, error) {
+	if err := choose(cfg, v, spec); err != nil {
+		return nil, err
+	}
+	if err := safe(cfg, spec); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Constants)) {
+		if err := setConstant(spec, name, cfg.Constants[name]); err != nil {
+			return nil, fmt.Errorf("constants::%s: %w", name, err)
+		}
+	}
+	if err := resize(cfg, spec); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
+		if err := checkAttach(spec.Programs[name], cfg.Attach[name], spec); err != nil {
+			return nil, fmt.Errorf("attach::%s: %w", name, err)
+		}
+	}
+	p, err := newPlan(cfg, spec)
+	if err != nil {
+		return nil, err
+	}
+	return &variant{cfg: v, spec: spec, plan: p}, nil
+}
+
+// choose leaves the programs that are to be loaded, with what the configuration says of where
+// they attach.
+func choose(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) error {
+	for _, name := range v.Programs {
+		if spec.Programs[name] == nil {
+			return fmt.Errorf("programs: the object has no program %q; it has %s", name, names(maps.Keys(spec.Programs), nil))
+		}
+	}
+	for name := range cfg.Attach {
+		if spec.Programs[name] == nil {
+			return fmt.Errorf("attach::%s: the object has no such program; it has %s", name, names(maps.Keys(spec.Programs), nil))
+		}
+	}
+	for name, p := range spec.Programs {
+		optional := strings.HasPrefix(p.SectionName, "?")
+		if len(v.Programs) > 0 && !slices.Contains(v.Programs, name) || len(v.Programs) == 0 && optional {
+			delete(spec.Programs, name)
+			continue
+		}
+		a := cfg.Attach[name]
+		if a.To != "" {
+			p.AttachTo = a.To
+		}
+		// Programs that their own loader attaches to user space are of the section "kprobe",
+		// with any target, in many objects.
+		if a.Path != "" && kindOfHook(p) == hookKprobe {
+			_, target, _ := strings.Cut(p.SectionName, "/")
+			p.SectionName = map[bool]string{false: "uprobe/", true: "uretprobe/"}[isReturn(p)] + target
+		}
+	}
+	usesCookies(spec)
+	if len(spec.Programs) == 0 {
+		return errors.New("programs: the sections of all programs begin with a question mark: name those to load")
+	}
+	return nil
+}
+
+// safe refuses programs that do more than observe, unless that is allowed.
+func safe(cfg *Config, spec *ebpf.CollectionSpec) error {
+	found, err := compat.EffectsOf(spec, nil)
+	if err != nil {
+		return fmt.Errorf("path: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		e := found[name]
+		if len(e.Changes) > 0 && !cfg.AllowSideEffects {
+			return fmt.Errorf("program %s changes the system by %s: it is refused without allow_side_effects: true", name, strings.Join(e.Changes, ", "))
+		}
+		if e.Enforces != "" && !cfg.AllowEnforcement {
+			return fmt.Errorf("program %s (%s) does more than observe: %s. It is refused without allow_enforcement: true", name, spec.Programs[name].SectionName, e.Enforces)
+		}
+	}
+	return nil
+}
+
+// resize applies the sizes of maps and bounds their memory.
+func resize(cfg *Config, spec *ebpf.CollectionSpec) error {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Maps)) {
+		m, size := spec.Maps[name], cfg.Maps[name].MaxEntries
+		if m == nil {
+			return fmt.Errorf("maps::%s: the object has no such map; it has %s", name, names(maps.Keys(spec.Maps), isSection))
+		}
+		if cfg.Maps[name].PerCPU != 0 && m.Type != ebpf.PerfEventArray {
+			return fmt.Errorf("maps::%s: per_cpu_buffer: only a perf buffer has buffers of each CPU", name)
+		}
+		if size == 0 {
+			continue
+		}
+		if m.Type == ebpf.RingBuf && (size&(size-1) != 0 || size < 4096) {
+			return fmt.Errorf("maps::%s: max_entries: the size of a ring buffer is a power of two of at least 4096 bytes", name)
+		}
+		m.MaxEntries = size
+	}
+	for name, m := range spec.Maps {
+		if m.Pinning != ebpf.PinNone {
+			m.Pinning = ebpf.PinNone // nothing is left behind, and nothing is shared
+		}
+		if m.MaxEntries == 0 && needsSize(m.Type) {
+			return fmt.Errorf("maps::%s: max_entries: the object leaves the size of the map %s open", name, name)
+		}
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("the number of processors: %w", err)
+	}
+	total := uint64(0)
+	largest, most := "", uint64(0)
+	for name, m := range spec.Maps {
+		n := memory(m, uint64(cpus))
+		if m.Type == ebpf.PerfEventArray {
+			n = uint64(max(cfg.Maps[name].PerCPU, defaultPerfBuffer)) * uint64(cpus)
+		}
+		if total += n; n > most {
+			largest, most = name, n
+		}
+	}
+	if total > cfg.Limits.MapMemory {
+		return fmt.Errorf("limits::map_memory: the object's maps take about %d bytes, of which %s takes %d, and the limit is %d", total, largest, most, cfg.Limits.MapMemory)
+	}
+	return nil
+}
+
+// defaultPerfBuffer is the size of the perf buffer of each CPU in bytes.
+const defaultPerfBuffer = 64 << 10
+
+func needsSize(t ebpf.MapType) bool {
+	switch t {
+	case ebpf.PerfEventArray, ebpf.SkStorage, ebpf.TaskStorage, ebpf.InodeStorage, ebpf.CgroupStorage, ebpf.CGroupArray, ebpf.StructOpsMap, ebpf.ProgramArray:
+		return false
+	}
+	return true
+}
+
+// memory is about what a map takes when it is full, in bytes.
+func memory(m *ebpf.MapSpec, cpus uint64) uint64 {
+	const overhead = 64 // of an entry of a hash
+	key, value, n := uint64(m.KeySize), uint64(m.ValueSize)+7&^7, uint64(m.MaxEntries)
+	switch m.Type {
+	case ebpf.RingBuf, ebpf.UserRingbuf:
+		return n
+	case ebpf.Array:
+		return n * value
+	case ebpf.PerCPUArray:
+		return n * value * cpus
+	case ebpf.PerCPUHash, ebpf.LRUCPUHash:
+		return n * (overhead + key + value*cpus)
+	case ebpf.PerfEventArray, ebpf.ProgramArray, ebpf.CGroupArray:
+		return n * 8
+	default:
+		return n * (overhead + key + value)
+	}
+}
+
+// manifest describes the probe of an object.
+func manifest(name string, variants []*variant) probe.Manifest {
+	m := base()
+	m.Name, m.OptIn = name, false
+	for _, v := range variants {
+		m.Signals |= v.plan.signals()
+		if v.plan.processes() {
+			m.DependsOn, m.Joins = []string{daemon}, daemon
+		}
+		m.Variants = append(m.Variants, probe.Variant{
+			Name: v.cfg.Name, Loses: v.cfg.Loses,
+			Programs: slices.Sorted(maps.Keys(v.spec.Programs)),
+			Spec:     func() (*ebpf.CollectionSpec, error) { return v.spec.Copy(), nil },
+		})
+	}
+	return m
+}
