@@ -256,6 +256,8 @@ func copyOf(t testing.TB, path string) string {
 	return name
 }
 
-func targets(exe string) string { return fmt.Sprintf("targets: [{exe: %s, service_name: watched}]", exe) }
+func targets(exe string) string {
+	return fmt.Sprintf("targets: [{exe: %s, service_name: watched}]", exe)
+}
 
 func raw(m pcommon.Map) map[string]any { return m.AsRaw() }

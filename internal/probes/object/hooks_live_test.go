@@ -1,0 +1,152 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package object_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+)
+
+// hooks are the programs of the object, with what they need besides their sections, and
+// the value of the enum that their calls are counted under.
+var hooks = []struct{ program, attach, counter string }{
+	{"on_raw_tp", "", "RAW_TP"},
+	{"on_tp_btf", "", "TP_BTF"},
+	{"on_tracepoint", "", "TRACEPOINT"},
+	{"on_perf_event", "{frequency: 200}", "PERF_EVENT"},
+	{"on_cgroup_skb", "", "CGROUP_SKB"},
+	{"on_cgroup_connect", "", "CGROUP_CONNECT"},
+	{"on_sk_msg", "{map: sockets}", "SK_MSG"},
+	{"on_sockops", "", "SOCKOPS"},
+	{"on_tcx", "{interfaces: [lo]}", "TCX"},
+	{"on_xdp", "{interfaces: [lo], mode: generic}", "XDP"},
+	{"on_socket", "{interfaces: [lo]}", "SOCKET"},
+	{"on_uprobe", "", "UPROBE"},
+	{"on_uretprobe", "", "URETPROBE"},
+	{"on_uprobe_multi", "", "UPROBE_MULTI"},
+	{"on_usdt", "", "USDT"},
+	{"on_kprobe", "", "KPROBE"},
+	{"on_kretprobe", "", "KRETPROBE"},
+	{"on_kprobe_multi", "", "KPROBE_MULTI"},
+	{"on_fentry", "", "FENTRY"},
+	{"on_fexit", "", "FEXIT"},
+	{"on_lsm_file", "", "LSM_FILE"},
+}
+
+// without are those that this kind of machine's kernel cannot run, with why.
+var without = map[string]string{
+	"on_kprobe": "not compiled in", "on_kretprobe": "not compiled in", "on_kprobe_multi": "not compiled in",
+	"on_fentry": "refused", "on_fexit": "refused", "on_lsm_file": "security modules",
+}
+
+// Each kind of hook calls its program. What a kernel does not have is said so.
+func TestLiveHooks(t *testing.T) {
+	livetest.RequireRoot(t)
+	livetest.Tracefs(t)
+	if _, err := os.Stat("/usr/bin/python3.11"); err != nil {
+		t.Skip("needs Debian's python3.11")
+	}
+	for _, h := range hooks {
+		t.Run(h.counter, func(t *testing.T) {
+			attach, programs := "{}", "["+h.program+"]"
+			if h.attach != "" {
+				attach = fmt.Sprintf("{%s: %s}", h.program, h.attach)
+			}
+			if h.program == "on_sk_msg" { // its map is filled by the other
+				programs = "[on_sk_msg, on_sockops]"
+			}
+			// Nothing of the object is pinned by root here: its hash is.
+			o, err := tryStart(t, fmt.Sprintf("{path: %s, programs: %s, attach: %s}", object("hooks"), programs, attach), "")
+			if err != nil {
+				reason, ok := without[h.program]
+				require.True(t, ok, "%v", err)
+				require.ErrorContains(t, err, "probe object/test does not run")
+				t.Skip("not on this kernel (", reason, "): ", err)
+			}
+			until(t, "calls of "+h.program, func() bool {
+				happen(t)
+				for _, p := range o.points("hook.calls") {
+					if p.attrs["hook"] == h.counter && p.number > 0 {
+						return true
+					}
+				}
+				return false
+			})
+		})
+	}
+}
+
+// happen makes something that each hook sees.
+func happen(t testing.TB) {
+	t.Helper()
+	require.NoError(t, exec.Command("/usr/bin/python3.11", "-S", "-c", "import os, gc; os.getppid(); gc.collect()").Run())
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_, _ = c.Read(make([]byte, 16))
+			_ = c.Close()
+		}
+	}()
+	c, err := net.Dial("tcp4", l.Addr().String())
+	require.NoError(t, err)
+	_, err = c.Write([]byte("hello"))
+	require.NoError(t, err)
+	_, _ = c.Read(make([]byte, 1))
+	require.NoError(t, c.Close())
+	time.Sleep(50 * time.Millisecond)
+}
+
+// The example of the package receiver/probe gives the same telemetry as an object, of which
+// no more than the path is said.
+func TestLiveExampleByTags(t *testing.T) {
+	program := copyOf(t, "/bin/sleep")
+	o := start(t, "path: "+object("execs"), targets(program))
+	cmd := exec.Command(program, "60")
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	require.NoError(t, exec.Command("/bin/true").Run()) // it is not selected
+	until(t, "the record", func() bool { return o.logs.LogRecordCount() > 0 })
+	o.balanced(1)
+	o.stop()
+	records := o.logRecords()
+	require.Len(t, records, 1)
+	assert.Equal(t, "watched", records[0].resource["service.name"])
+	assert.Equal(t, "example.exec", records[0].EventName())
+	assert.EqualValues(t, cmd.Process.Pid, records[0].resource["process.pid"])
+	assert.Equal(t, map[string]any{"process.pid": int64(cmd.Process.Pid)}, records[0].attrs())
+	assert.Equal(t, fmt.Sprintf("process %d ran an executable", cmd.Process.Pid), records[0].Body().Str())
+}
+
+// Variants are tried in order.
+func TestLiveVariants(t *testing.T) {
+	livetest.RequireRoot(t)
+	o := start(t, fmt.Sprintf(`
+variants:
+  - {name: unknown_hook, path: %[1]s, programs: [on_tracepoint], loses: [nothing]}
+  - {name: raw_tp, path: %[1]s, programs: [on_raw_tp], loses: [what only tracepoints see]}
+attach: {on_tracepoint: {to: sched/no_such_tracepoint}}
+`, object("hooks")), "")
+	until(t, "calls", func() bool {
+		happen(t)
+		for _, p := range o.points("hook.calls") {
+			if p.attrs["hook"] == "RAW_TP" && p.number > 0 {
+				return true
+			}
+		}
+		return false
+	})
+}
