@@ -6,10 +6,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-
-	"github.com/cilium/ebpf"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 )
@@ -31,9 +28,9 @@ func needs(_ context.Context, args []string, stdout, _ io.Writer) (int, error) {
 	if err := oneOf(*output); err != nil {
 		return 0, err
 	}
-	spec, err := ebpf.LoadCollectionSpec(f.Arg(0))
+	spec, err := readObject(f.Arg(0))
 	if err != nil {
-		return 0, fmt.Errorf("read the object: %w", err)
+		return 0, err
 	}
 	list, err := compat.Needs(spec, programs)
 	if err != nil {

@@ -6,8 +6,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 )
 
@@ -17,12 +15,9 @@ func prepare(object string) (*compat.Set, error) {
 	if object == "" {
 		return shipped()
 	}
-	spec, err := ebpf.LoadCollectionSpec(object)
+	spec, err := readObject(object)
 	if err != nil {
-		return nil, fmt.Errorf("read the object: %w", err)
-	}
-	if len(spec.Programs) == 0 {
-		return nil, fmt.Errorf("%s has no BPF programs", object)
+		return nil, err
 	}
 	// What is wrong with the object itself is no kernel's fault.
 	if _, err := compat.Needs(spec, nil); err != nil {

@@ -110,12 +110,8 @@ func (c *checker) preset(o *object, ext external) value {
 
 // options gives the section .kconfig as the loader fills it for the kernel.
 func (c *checker) options(spec *ebpf.CollectionSpec) *frozen {
-	m := spec.Maps[".kconfig"]
-	if m == nil {
-		return nil
-	}
-	section, ok := m.Value.(*btf.Datasec)
-	if !ok {
+	section := kconfigSection(spec)
+	if section == nil {
 		return nil
 	}
 	return &frozen{func(offset int64, _ int) (uint64, bool) {

@@ -138,17 +138,15 @@ type external struct {
 // Whether a symbol is weak is known to the library only, which keeps it in the
 // instruction's metadata under keys of its own; reflection reads it there. A
 // test pins the form.
-func externals(insns asm.Instructions, kfuncs map[string]*btf.Func) map[int]external {
+func externals(insns asm.Instructions, kfuncs map[string]*btf.Func, options map[uint32]string) map[int]external {
 	found := make(map[int]external)
 	for i := range insns {
 		ins := &insns[i]
 		ref := ins.Reference()
-		if ref == "" {
-			continue
-		}
 		isKfunc := ins.IsKfuncCall()
 		isAddress := ins.OpCode.IsDWordLoad() && (ins.Src == asm.R0 || ins.Src == asm.PseudoMapValue)
-		if !isKfunc && !isAddress {
+		// The loader leaves out the name of an option, which only its offset tells.
+		if !isKfunc && !isAddress || ref == "" && ins.Src != asm.PseudoMapValue {
 			continue
 		}
 		for key, meta := range metadata(ins) {
@@ -159,7 +157,8 @@ func externals(insns asm.Instructions, kfuncs map[string]*btf.Func) map[int]exte
 				found[i] = external{name: ref, weak: binding(meta) == elf.STB_WEAK}
 			case "kconfigMetaKey":
 				if f := meta.FieldByName("Offset"); f.IsValid() && f.CanUint() {
-					found[i] = external{name: ref, kconfig: true, offset: uint32(f.Uint())}
+					offset := uint32(f.Uint())
+					found[i] = external{name: options[offset], kconfig: true, offset: offset}
 				}
 			}
 		}
@@ -208,6 +207,27 @@ func prototypes(spec *ebpf.CollectionSpec) map[string]*btf.Func {
 		}
 	}
 	return found
+}
+
+// kconfigSection is the section of the kernel's options that an object refers to, nil if it has
+// none.
+func kconfigSection(spec *ebpf.CollectionSpec) *btf.Datasec {
+	var section *btf.Datasec
+	if spec.Types == nil || spec.Types.TypeByName(".kconfig", &section) != nil {
+		return nil
+	}
+	return section
+}
+
+// kconfigNames gives the names of the options by their offsets in the section.
+func kconfigNames(spec *ebpf.CollectionSpec) map[uint32]string {
+	names := make(map[uint32]string)
+	if section := kconfigSection(spec); section != nil {
+		for _, v := range section.Vars {
+			names[v.Offset] = v.Type.TypeName()
+		}
+	}
+	return names
 }
 
 // KconfigOffset tells whether an instruction loads the address of an option of the kernel's

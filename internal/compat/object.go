@@ -44,6 +44,7 @@ func newObject(spec *ebpf.CollectionSpec, names []string) (*object, error) {
 	}
 	o := &object{spec: spec}
 	kfuncs := prototypes(spec)
+	options := kconfigNames(spec)
 	sections := frozenSections(spec)
 	for _, name := range names {
 		ps := spec.Programs[name]
@@ -53,7 +54,7 @@ func newObject(spec *ebpf.CollectionSpec, names []string) (*object, error) {
 		p := &program{
 			name: name, spec: ps, hook: hookOf(ps),
 			relos:     make(map[int]*relocation),
-			externals: externals(ps.Instructions, kfuncs),
+			externals: externals(ps.Instructions, kfuncs, options),
 			frozen:    make(map[int]value),
 		}
 		for i := range ps.Instructions {

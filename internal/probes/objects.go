@@ -44,7 +44,7 @@ func Manifests(arch string) ([]probe.Manifest, error) {
 		m.Variants = slices.Clone(m.Variants)
 		for i := range m.Variants {
 			v := &m.Variants[i]
-			spec, err := object(m.Name+"/*_"+ending+"_bpfel.o", v.Programs)
+			spec, err := objectOf(m.Name+"/*_"+ending+"_bpfel.o", v.Programs)
 			if err != nil {
 				return nil, fmt.Errorf("probe %s: variant %s: %w", m.Name, v.Name, err)
 			}
@@ -56,7 +56,7 @@ func Manifests(arch string) ([]probe.Manifest, error) {
 }
 
 // object parses the one of the objects of a pattern that has the programs.
-func object(pattern string, programs []string) (*ebpf.CollectionSpec, error) {
+func objectOf(pattern string, programs []string) (*ebpf.CollectionSpec, error) {
 	paths, err := fs.Glob(objects, pattern)
 	if err != nil {
 		return nil, err
