@@ -19,6 +19,7 @@ test=(
 	dnsmasq-base bind9-dnsutils # a DNS server and its client
 	sysbench libmemcached-tools # loads of databases
 	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
+	libbpf-tools # objects that nobody here wrote
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )
 

@@ -29,12 +29,14 @@ const usage = `Usage:
   ebpfcompat check  [--kernel FILE|DIR | --btf FILE|DIR] [--object FILE] [--lockdown MODE,...] [--output text|json]
   ebpfcompat diff   [--object FILE] [--output text|json] OLD NEW
   ebpfcompat needs  [--output text|json] [--program NAME] OBJECT
+  ebpfcompat describe OBJECT
   ebpfcompat matrix [--object FILE] [--lockdown MODE,...] [--booted RELEASE,...] DIR...
 
-  check   which variant of each probe runs on a kernel, what it cannot see, and why no better one runs
-  diff    what the update of a kernel would change, and the function, field or signature behind it
-  needs   what an object needs of a kernel, by how stable the kernel keeps it
-  matrix  probes by kernels, as Markdown
+  check     which variant of each probe runs on a kernel, what it cannot see, and why no better one runs
+  diff      what the update of a kernel would change, and the function, field or signature behind it
+  needs     what an object needs of a kernel, by how stable the kernel keeps it
+  describe  what is in a BPF object, and a section of the receiver's configuration to start from
+  matrix    probes by kernels, as Markdown
 
 A kernel is a vmlinuz or vmlinux of any compression, a BTF file, or a directory of one kernel. check and matrix
 take directories of many, too, as BTFHub's archive. Without --kernel or --btf, check asks the running kernel.
@@ -59,7 +61,7 @@ func main() {
 type command func(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error)
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	commands := map[string]command{"check": check, "diff": diff, "needs": needs, "matrix": matrix}
+	commands := map[string]command{"check": check, "diff": diff, "needs": needs, "describe": describeObject, "matrix": matrix}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return exitBadInput

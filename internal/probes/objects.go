@@ -55,7 +55,7 @@ func Manifests(arch string) ([]probe.Manifest, error) {
 	return manifests, nil
 }
 
-// object parses the one of the objects of a pattern that has the programs.
+// objectOf parses the one of the objects of a pattern that has the programs.
 func objectOf(pattern string, programs []string) (*ebpf.CollectionSpec, error) {
 	paths, err := fs.Glob(objects, pattern)
 	if err != nil {

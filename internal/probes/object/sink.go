@@ -94,13 +94,15 @@ func (k *sink) resolve(f *field, rec []byte, v *record.Value) {
 	}
 }
 
-// stamp is the time of a record.
+// stamp is the time of a record: now, if it has none or leaves it at 0.
 func (k *sink) stamp(rec []byte) pcommon.Timestamp {
 	c := k.resolver.clock
-	if k.time == nil {
-		return c.Timestamp(c.Now())
+	if k.time != nil {
+		if n := k.time.Int(rec); n != 0 {
+			return c.stamp(k.clock, n)
+		}
 	}
-	return c.stamp(k.clock, k.time.Int(rec))
+	return c.Timestamp(c.Now())
 }
 
 // put writes the attributes.

@@ -17,4 +17,3 @@ type clockOfTest struct{}
 func (clockOfTest) Time(boot uint64) time.Time              { return time.Unix(0, int64(boot)) }
 func (clockOfTest) Timestamp(boot uint64) pcommon.Timestamp { return pcommon.Timestamp(boot) }
 func (clockOfTest) Now() uint64                             { return 1 }
-

@@ -93,10 +93,17 @@ func newSource(spec *ebpf.CollectionSpec, o *Output) (*source, error) {
 		}
 		t, err := declared(spec, o)
 		if err == nil && t == nil {
-			err = fmt.Errorf("iterator %s: an iterator does not tell the type of its records: name a struct with type, or declare it with layout; %s", o.Iter, structs(spec))
+			err = &untypedError{"iterator " + o.Iter, structs(spec)}
 		}
 		return recordSource(fromIter, o.Iter, t, err)
 	}
+}
+
+// untypedError is a source whose records are of no known type.
+type untypedError struct{ what, structs string }
+
+func (e *untypedError) Error() string {
+	return e.what + " does not tell the type of its records: name a struct with type, or declare it with layout; " + e.structs
 }
 
 func recordSource(kind sourceKind, name string, t btf.Type, err error) (*source, error) {
@@ -195,7 +202,7 @@ func mapSource(spec *ebpf.CollectionSpec, o *Output, m *ebpf.MapSpec) (*source, 
 			t = m.Value
 		}
 		if t == nil || membersOf(t) == nil && o.Layout == "" && o.Type == "" {
-			return nil, fmt.Errorf("map %s does not tell the type of its records: name a struct with type, or declare it with layout; %s", o.Map, structs(spec))
+			return nil, &untypedError{"map " + o.Map, structs(spec)}
 		}
 		return recordSource(fromBuffer, o.Map, t, nil)
 	case ebpf.Hash, ebpf.Array, ebpf.LRUHash, ebpf.PerCPUHash, ebpf.PerCPUArray, ebpf.LRUCPUHash:
