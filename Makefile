@@ -36,7 +36,7 @@ run: build ## build and start the collector with the default configuration (as r
 	@scripts/run.sh
 
 .PHONY: test
-test: install-deps kernels lint generate-check test-unit test-live build test-config test-own-probe test-readme test-kernels ## everything: what CI runs (as root)
+test: install-deps kernels lint generate-check test-unit test-live build test-config test-own-probe test-own-object test-readme test-kernels ## everything: what CI runs (as root)
 
 .PHONY: test-unit
 test-unit: ## tests that need no root, with the race detector
@@ -76,6 +76,10 @@ test-config: build ## let the collector validate the configurations in testdata/
 .PHONY: test-own-probe
 test-own-probe: $(TOOLS)/builder ## build and run a collector with a probe of another module (as root)
 	scripts/own-probe.sh
+
+.PHONY: test-own-object
+test-own-object: build ## run what docs/own-object.md says (as root)
+	scripts/own-object.sh
 
 .PHONY: test-readme
 test-readme: build ## run what README.md says (as root)
