@@ -27,7 +27,7 @@ func plan(factories []probe.Factory, chosen map[string]any, signals probe.Signal
 		known[f.Manifest.Name] = f
 	}
 	var left []omitted
-	p := planner{known: known, chosen: chosen, state: map[string]visit{}}
+	p := planner{known: known, factories: factories, chosen: chosen, state: map[string]visit{}}
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
 		f, ok := known[name]
 		switch {
@@ -44,9 +44,12 @@ func plan(factories []probe.Factory, chosen map[string]any, signals probe.Signal
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(chosen)) {
-		if known[name].Manifest.Kind == probe.Daemon && p.state[name] == unseen {
+		if known[name].Manifest.Kind == probe.Daemon && p.state[name] == unseen && !slices.Contains(p.off, name) {
 			left = append(left, omitted{name, "no loaded probe needs it"})
 		}
+	}
+	for _, name := range p.off {
+		left = append(left, omitted{name, "its configuration switches it off"})
 	}
 	return p.order, left, nil
 }
@@ -64,6 +67,9 @@ type planner struct {
 	chosen map[string]any
 	state  map[string]visit
 	order  []*unit
+
+	factories []probe.Factory
+	off       []string // extending Daemons that are switched off
 }
 
 func (p *planner) visit(name string, path []string) error {
@@ -93,5 +99,26 @@ func (p *planner) visit(name string, path []string) error {
 		config = f.DefaultConfig()
 	}
 	p.order = append(p.order, &unit{factory: f, name: name, config: config})
+	return p.extend(name, path)
+}
+
+// extend takes the Daemons that add to a Daemon.
+func (p *planner) extend(name string, path []string) error {
+	for _, f := range p.factories {
+		m := &f.Manifest
+		if m.Extends != name {
+			continue
+		}
+		if m.Kind != probe.Daemon || !slices.Contains(m.DependsOn, name) {
+			return fmt.Errorf("probe %q extends %q, but is no Daemon that depends on it", m.Name, name)
+		}
+		if c, ok := p.chosen[m.Name].(interface{ Enabled() bool }); ok && !c.Enabled() {
+			p.off = append(p.off, m.Name)
+			continue
+		}
+		if err := p.visit(m.Name, path[:len(path)-1]); err != nil {
+			return err
+		}
+	}
 	return nil
 }

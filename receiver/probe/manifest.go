@@ -70,6 +70,10 @@ type Manifest struct {
 	// Joins names the Daemon of DependsOn on whose goroutine the probe is served though
 	// it has rings of its own: for one that takes data from both.
 	Joins string
+	// Extends names the Daemon of DependsOn that a Daemon adds to. It is loaded whenever
+	// that one is, and nothing suffers when it cannot run. A configuration that has a
+	// method Enabled() bool can switch it off.
+	Extends string
 	// Variants are the ways to do the same, best first. The first one that the
 	// kernel supports is loaded. A probe that brings no BPF object has none.
 	Variants   []Variant
