@@ -1,0 +1,211 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package discovery
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// FilesOptions are those of [Files].
+type FilesOptions struct {
+	// Wanted tells whether a file may be worth a look, by its path as its process sees
+	// it. main tells that it is the process's executable. certain tells that the
+	// process is known to use what is looked for.
+	Wanted func(path string, main, certain bool) bool
+	// Attach is called once for each file that is wanted, with the file open, which is
+	// closed afterwards. What it returns is closed when no process maps the file any more.
+	// It returns nil when there is nothing to attach to.
+	Attach func(f probe.File, open *os.File) io.Closer
+	// Linger is how long a file stays attached when the last process is gone: another
+	// one may come soon.
+	Linger time.Duration
+	// Max is how many files are known at a time.
+	Max int
+	// Proc is where the proc file system is; empty means /proc.
+	Proc string
+}
+
+// Files follows which files processes map: executables and libraries, also in
+// containers. Each is attached to once, however many processes map it, and told from
+// a successor under the same path. It is used on one goroutine.
+type Files struct {
+	opts       FilesOptions
+	fs         procFS
+	files      map[FileID]*file
+	processes  map[key][]*file
+	generation uint64
+	overflow   uint64
+}
+
+type file struct {
+	id      FileID
+	key     fileKey
+	closer  io.Closer
+	users   int
+	orphan  uint64 // boot time at which the last user left
+	orphans bool
+}
+
+// NewFiles makes one that knows of nothing.
+func NewFiles(o FilesOptions) *Files {
+	return &Files{opts: o, fs: procFS(o.Proc), files: map[FileID]*file{}, processes: map[key][]*file{}}
+}
+
+// Look looks at what a process maps now. start is in kernel boot time, ns. certain
+// tells that it is known to use what is looked for, so that more is looked at. It
+// returns false when the process is gone.
+func (f *Files) Look(pid uint32, start uint64, certain bool) bool {
+	k := keyFor(pid, start)
+	st, err := f.fs.stat(pid)
+	if err != nil || st.start/tick != k.tick {
+		return false
+	}
+	list := f.fs.mapped(pid)
+	exe := f.fs.exe(pid)
+	for _, m := range list {
+		if f.opts.Wanted(m.path, m.path == exe, certain) {
+			f.use(k, m)
+		}
+	}
+	if _, known := f.processes[k]; !known && len(list) > 0 {
+		f.processes[k] = nil
+	}
+	return true
+}
+
+// Uses tells to how many attached files the process's mappings led.
+func (f *Files) Uses(pid uint32, start uint64) int {
+	n := 0
+	for _, u := range f.processes[keyFor(pid, start)] {
+		if u.closer != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *Files) use(k key, m mapped) {
+	for _, u := range f.processes[k] {
+		if u.id == m.id {
+			return
+		}
+	}
+	known := f.files[m.id]
+	if known != nil && known.users > 0 {
+		f.add(k, known) // what is mapped does not change
+		return
+	}
+	open, err := f.fs.open(k.pid, m)
+	if err != nil {
+		return // gone meanwhile; the next look finds out
+	}
+	defer open.Close()
+	content, _ := keyOf(open)
+	if known != nil && known.key != content {
+		f.drop(known) // nobody held it, and the inode has been used again
+		known = nil
+	}
+	if known == nil {
+		if len(f.files) >= f.opts.Max && !f.evict() {
+			f.overflow++
+			return
+		}
+		f.generation++
+		known = &file{id: m.id, key: content}
+		known.closer = f.opts.Attach(probe.File{
+			Path: m.path, Device: m.id.Device, Inode: m.id.Inode, Generation: f.generation,
+		}, open)
+		f.files[m.id] = known
+	}
+	f.add(k, known)
+}
+
+func (f *Files) add(k key, u *file) {
+	u.users++
+	u.orphans = false
+	f.processes[k] = append(f.processes[k], u)
+}
+
+// Gone says that a process has ended, or has called exec. now is kernel boot time, ns.
+func (f *Files) Gone(pid uint32, start, now uint64) {
+	k := keyFor(pid, start)
+	for _, u := range f.processes[k] {
+		if u.users--; u.users == 0 {
+			u.orphans, u.orphan = true, now
+		}
+	}
+	delete(f.processes, k)
+}
+
+// Tick detaches from files that nobody has mapped for a while. now is kernel boot time, ns.
+func (f *Files) Tick(now uint64) {
+	for _, u := range f.files {
+		if u.orphans && u.orphan+uint64(f.opts.Linger) <= now {
+			f.drop(u)
+		}
+	}
+}
+
+// Sweep forgets processes whose end was missed, and calls again for each that runs. now is
+// kernel boot time, ns.
+func (f *Files) Sweep(now uint64, again func(pid uint32, start uint64)) {
+	for k := range f.processes {
+		st, err := f.fs.stat(k.pid)
+		if err != nil || st.start/tick != k.tick {
+			f.Gone(k.pid, k.tick*tick, now)
+			continue
+		}
+		again(k.pid, k.tick*tick)
+	}
+}
+
+// evict makes room by a file that nobody maps.
+func (f *Files) evict() bool {
+	for _, u := range f.files {
+		if u.users == 0 {
+			f.drop(u)
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Files) drop(u *file) {
+	if u.closer != nil {
+		_ = u.closer.Close()
+	}
+	delete(f.files, u.id)
+}
+
+// Attached is the number of files that are attached to.
+func (f *Files) Attached() int {
+	n := 0
+	for _, u := range f.files {
+		if u.closer != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Overflow counts the looks at files that there was no space for.
+func (f *Files) Overflow() uint64 { return f.overflow }
+
+// Close detaches from all files.
+func (f *Files) Close() error {
+	var errs []error
+	for _, u := range f.files {
+		if u.closer != nil {
+			errs = append(errs, u.closer.Close())
+		}
+	}
+	clear(f.files)
+	clear(f.processes)
+	return errors.Join(errs...)
+}
