@@ -19,6 +19,7 @@ enum {
 	REC_TX_EOF = 1 << 2, /* the process sends nothing more */
 	REC_IDLE = 1 << 3,   /* a report of progress; nothing happened for a while */
 	REC_UNIX = 1 << 4,
+	REC_TLS = 1 << 5, /* the bytes are plaintext of an encrypted connection */
 };
 
 /* One run of bytes in one direction; CAP of LEN bytes follow in the record. */

@@ -9,7 +9,18 @@
 #include "secrets.h"
 #include "socket.h"
 
-enum { S_TRACKED, S_OPTED_OUT };
+enum {
+	S_TRACKED,
+	S_OPTED_OUT,
+	S_ENCRYPTED, /* its bytes are TLS records: see socket_tls.h */
+	S_PLAINTEXT, /* what is in these, in a hash */
+};
+
+/* Where records are put together: see struct scratch. */
+#ifndef SCRATCHES
+#define SCRATCHES 3
+#define SCRATCH_OF(c, d) (d)
+#endif
 
 /* Where the frames of one direction of HTTP/2 have come to. */
 struct h2 {
@@ -63,6 +74,10 @@ struct conn {
 	__u32 host_sent; /* the same for the last one that user space knows */
 	__u64 told;	 /* when that was, ns */
 	__u64 number;	 /* of the connection, the same at both ends */
+	__u64 plain;	 /* of an encrypted connection: where its plaintext is */
+	__u64 owner;	 /* of a plaintext: the library's object that has it, 0 until known */
+	__u8 slot;	 /* of a plaintext: the scratch buffer in use */
+	__u32 passed[2]; /* of a plaintext: bytes so far, which stand for sequence numbers */
 	__u32 stored_other; /* where the other direction was when it was stored */
 	struct h2 h2[2];
 	struct seg stored; /* a request whose response has not begun; len 0: none */
@@ -91,7 +106,7 @@ struct scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 3);
+	__uint(max_entries, SCRATCHES);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } socket_scratch SEC(".maps");
@@ -264,7 +279,7 @@ static __always_inline void fill_rec(struct rec *r, struct conn *c, __u64 now, _
 	r->netns = c->netns;
 	r->role = c->role;
 	r->proto = c->proto;
-	r->flags = flags;
+	r->flags = flags | (c->state == S_PLAINTEXT ? REC_TLS : 0);
 	r->nsegs = 0;
 	r->family = c->family;
 	r->lport = c->lport;

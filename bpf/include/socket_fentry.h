@@ -104,7 +104,10 @@ int BPF_PROG(socket_fentry_state, struct sock *sk, int oldstate, int newstate)
 	if (!is_end(newstate) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
-	if (!c || !is_followed(c))
+	if (!c)
+		return 0;
+	tls_ends(c, newstate, sk->sk_err);
+	if (!is_followed(c))
 		return 0;
 	q = seqs_read(sk);
 	ended(c, &q, oldstate, newstate, sk->sk_err);

@@ -279,7 +279,7 @@ static __always_inline void segment_http2(struct conn *c, int d, __u32 seq, __u3
 					  const struct source *src)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	__u32 which = d, skip;
+	__u32 which = SCRATCH_OF(c, d), skip;
 	struct h2_work w = {
 		.c = c,
 		.d = d,

@@ -63,8 +63,10 @@ static __always_inline struct conn *hashed_conn_of(struct sock *sk)
 	struct conn *c = bpf_map_lookup_elem(&socket_hashed, &key), *none;
 
 	if (c) {
-		if (c->state == S_OPTED_OUT)
+		if (c->state != S_TRACKED) {
+			tls_passes(c);
 			return 0;
+		}
 		if (c->tgid == tgid) {
 			if (!c->pending)
 				return c;
@@ -188,6 +190,7 @@ int BPF_PROG(socket_kprobe_state, struct sock *sk, int oldstate, int newstate)
 	c = bpf_map_lookup_elem(&socket_hashed, &key);
 	if (!c)
 		return 0;
+	tls_ends(c, newstate, sk->sk_err);
 	if (is_followed(c)) {
 		q = seqs_read(sk);
 		ended(c, &q, oldstate, newstate, sk->sk_err);

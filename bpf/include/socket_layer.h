@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Variant "socket_tracepoints": the tracepoints at which the TCP stack copies
- * payload, skb_copy_datagram_iovec (receive) and tcp_sendmsg_locked (send,
- * since 6.16, kernel commit 0f08335ade71), with the state in socket storage. */
+/* What is done with the bytes of a connection in the variants that follow them in
+ * the socket layer, and with those that a TLS library hands over. */
 #ifndef __EBPFRECEIVER_SOCKET_LAYER_H
 #define __EBPFRECEIVER_SOCKET_LAYER_H
 
@@ -16,6 +15,7 @@ extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 #endif
 
 #include "socket_source.h"
+#include "socket_tls.h"
 
 /* Notes bytes that are reported, or need not be. This comes last: the record
  * tells when and how the bytes before them ended. */
@@ -111,8 +111,10 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	__u64 start;
 
 	if (c) {
-		if (c->state == S_OPTED_OUT)
+		if (c->state != S_TRACKED) {
+			tls_passes(c);
 			return 0;
+		}
 		if (c->tgid == tgid) {
 			if (!c->pending || decided(sk, c))
 				return c;
@@ -396,7 +398,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	struct scratch *sc;
 	enum message m;
 	bool is_request, one_at_a_time, fresh = false;
-	__u32 which = d, n, looked, skip, ready = 0, off = 0, rest = 0, most = CAPTURE_MAX;
+	__u32 which = SCRATCH_OF(c, d), n, looked, skip, ready = 0, off = 0, rest = 0, most = CAPTURE_MAX;
 	__u8 *look, starts, turn, was;
 
 	if (!c->known[d]) {
@@ -461,6 +463,10 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 			c->stored.len = 0;
 		c->proto = m >> 8;
 		m &= 0xff;
+		if (m == MSG_NONE && is_tls_record(look, looked)) {
+			tls_begin(c, d);
+			return false;
+		}
 		if (m == MSG_NONE) {
 			if (turn && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
@@ -480,6 +486,9 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		is_request = m == MSG_REQUEST;
 		one_at_a_time = takes_turns(c->proto);
 		turn = 1; /* what came before it, as a length read by itself, was none */
+	} else if (is_request && may_become_tls(c->proto) && is_handshake(look, looked)) {
+		tls_upgrade(c, d);
+		return false;
 	}
 	if (is_upgrade(look, c->proto, is_request) &&
 	    !is_forbidden(rules_of(c->tgid, c->lport, c->rport), PROTO_HTTP2))
@@ -629,7 +638,28 @@ static __always_inline bool is_end(int state)
 
 static __always_inline bool is_followed(const struct conn *c)
 {
-	return c && c->state != S_OPTED_OUT && c->role != ROLE_UNKNOWN;
+	return c && (c->state == S_TRACKED || c->state == S_PLAINTEXT) && c->role != ROLE_UNKNOWN;
+}
+
+__noinline int tls_ended(struct conn *c, int newstate, bool failed)
+{
+	struct conn *p;
+	struct seqs q;
+	__u64 id;
+
+	if (!c)
+		return 0;
+	id = c->plain;
+	p = bpf_map_lookup_elem(&tls_conns, &id);
+	if (!p)
+		return 0;
+	if (p->role != ROLE_UNKNOWN) {
+		q = (struct seqs){0, p->passed[RX], p->passed[TX]};
+		ended(p, &q, TCP_ESTABLISHED, newstate, failed);
+	}
+	if (newstate == TCP_CLOSE)
+		bpf_map_delete_elem(&tls_conns, &id);
+	return 0;
 }
 
 /* Reports what a quiet connection sent or received since its last record, so
@@ -689,97 +719,6 @@ static __always_inline void sweep(struct conn *c, __u32 version, const struct se
 	c->swept = end;
 	count(C_SEEN);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-}
-
-/* Whether all that is sent will be taken at once. */
-static __always_inline bool has_room(const struct sock *sk, __u64 len)
-{
-	__s64 room = (__s64)sk->sk_sndbuf - sk->sk_wmem_queued;
-
-	return room > (__s64)(len + len / 4);
-}
-
-SEC("tp_btf/skb_copy_datagram_iovec")
-int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
-{
-	struct sock *sk = skb->sk;
-	struct source src = {};
-	struct conn *c;
-	struct seqs q;
-	__u32 seq, first;
-
-	if (!sk || len <= 0)
-		return 0;
-	c = conn_of(sk);
-	if (!c)
-		return 0;
-	q = seqs_of(sk);
-	seq = q.copied;
-	first = ((struct tcp_skb_cb *)skb->cb)->seq;
-	src.skb = skb;
-	if ((__s32)(first - seq) > 0)
-		seq = first; /* a peek that went past the buffer before */
-	else
-		src.off = seq - first;
-	c->version++;
-	segment(sk, c, RX, seq, len, q.written, &src, true);
-	c->version++;
-	return 0;
-}
-
-SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(socket_send, struct sock *sk, const struct msghdr *msg)
-{
-	struct source src = {};
-	struct conn *c;
-	struct seqs q;
-	__u64 len = msg->msg_iter.count;
-
-	if (!len)
-		return 0;
-	c = conn_of(sk);
-	if (!c)
-		return 0;
-	q = seqs_of(sk);
-	src.msg = msg;
-	if (len > 1 << 30)
-		len = 1 << 30;
-	c->version++;
-	segment(sk, c, TX, q.written, len, received(&q, sk->__sk_common.skc_state), &src, has_room(sk, len));
-	c->version++;
-	return 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
-{
-	struct conn *c;
-	struct seqs q;
-
-	if (!is_end(newstate) || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
-	if (!c || !is_followed(c))
-		return 0;
-	q = seqs_of(sk);
-	ended(c, &q, oldstate, newstate, sk->sk_err);
-	return 0;
-}
-
-SEC("iter/bpf_sk_storage_map")
-int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct conn *c = ctx->value;
-	struct sock *sk = ctx->sk;
-	struct seqs q;
-	__u32 version;
-
-	if (!sk || !c)
-		return 0;
-	version = c->version;
-	q = seqs_of(sk);
-	sweep(c, version, &q);
-	return 0;
 }
 
 #endif

@@ -69,6 +69,8 @@ type Conn struct {
 	NetNS uint32
 	// Unix tells that it is a Unix stream socket.
 	Unix bool
+	// TLS tells that the bytes are the plaintext of an encrypted connection.
+	TLS bool
 }
 
 // Segment is a run of bytes in one direction, of which the capture may have

@@ -150,7 +150,7 @@ var _ tracing.Subject = (*subject2)(nil)
 func (a *subject2) derive() {
 	p, ex, f := a.s.p, &a.ex, &a.facts
 	*f = facts{target: parseTarget(ex.Target, ex.TargetTruncated), route: noRoute, method: unknownMethod}
-	if a.more.https {
+	if a.more.https || a.peer.TLS {
 		f.target.scheme = schemeHTTPS
 	}
 	if ex.Method != nil {

@@ -99,6 +99,9 @@ func (f *facts) seconds() float64 { return float64(f.end-f.start) / 1e9 }
 // derive fills f. It allocates nothing when it has seen the host before.
 func (p *instrument) derive(c *peer, ex *http1.Exchange, f *facts) {
 	f.target = parseTarget(ex.Target, ex.TargetTruncated)
+	if f.target.scheme == nil && c.TLS {
+		f.target.scheme = schemeHTTPS
+	}
 	f.method = methodOf(ex.Method)
 	f.failure = failureOf(c.Role, ex)
 	f.route = noRoute

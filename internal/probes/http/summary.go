@@ -45,7 +45,7 @@ func (h *handler) Summary(s *stream.Summary) {
 func (a *aggregation) summarize(c *peer, s *stream.Summary) {
 	k := seriesKey{
 		route: noRoute, method: summarized[s.Method], version: s.Minor, status: s.Status,
-		failure: failureOfStatus(c.Role, s.Status),
+		failure: failureOfStatus(c.Role, s.Status), https: c.TLS,
 	}
 	if c.Role == stream.Client || a.cfg.ServerAddress {
 		k.host, k.port = c.host, c.port

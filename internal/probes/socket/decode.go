@@ -18,6 +18,7 @@ const (
 	flagSendEOF
 	flagIdle
 	flagUnix
+	flagTLS
 )
 
 const (

@@ -58,6 +58,11 @@ type objectConn struct {
 	HostSent    uint32
 	Told        uint64
 	Number      uint64
+	Plain       uint64
+	Owner       uint64
+	Slot        uint8
+	_           [3]byte
+	Passed      [2]uint32
 	StoredOther uint32
 	H2          [2]struct {
 		_     structs.HostLayout
@@ -66,7 +71,6 @@ type objectConn struct {
 		Data  uint8
 		Head  [10]uint8
 	}
-	_       [4]byte
 	Stored  objectSeg
 	Request [512]uint8
 	Beyond  uint64
@@ -214,6 +218,11 @@ type objectThread struct {
 	_       [4]byte
 }
 
+type objectTlsThread struct {
+	_    structs.HostLayout
+	Last uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -234,6 +243,10 @@ const (
 	objectMapSocketScratch        = "socket_scratch"
 	objectMapSocketThreads        = "socket_threads"
 	objectMapSocketTids           = "socket_tids"
+	objectMapTlsConns             = "tls_conns"
+	objectMapTlsFresh             = "tls_fresh"
+	objectMapTlsProcesses         = "tls_processes"
+	objectMapTlsThreads           = "tls_threads"
 	objectProgSocketFdState       = "socket_fd_state"
 	objectProgSocketFdSweep       = "socket_fd_sweep"
 	objectProgSocketFentrySend    = "socket_fentry_send"
@@ -267,6 +280,7 @@ const (
 	objectVarSummaryNs            = "summary_ns"
 	objectVarSummaryType          = "summary_type"
 	objectVarSummaryWants         = "summary_wants"
+	objectVarTlsFollowed          = "tls_followed"
 	objectVarWakeupBytes          = "wakeup_bytes"
 	objectVarWantedProtocols      = "wanted_protocols"
 )
@@ -357,6 +371,10 @@ type objectMapSpecs struct {
 	SocketScratch   *ebpf.MapSpec `ebpf:"socket_scratch"`
 	SocketThreads   *ebpf.MapSpec `ebpf:"socket_threads"`
 	SocketTids      *ebpf.MapSpec `ebpf:"socket_tids"`
+	TlsConns        *ebpf.MapSpec `ebpf:"tls_conns"`
+	TlsFresh        *ebpf.MapSpec `ebpf:"tls_fresh"`
+	TlsProcesses    *ebpf.MapSpec `ebpf:"tls_processes"`
+	TlsThreads      *ebpf.MapSpec `ebpf:"tls_threads"`
 }
 
 // objectVariableSpecs contains global variables before they are loaded into the kernel.
@@ -374,6 +392,7 @@ type objectVariableSpecs struct {
 	SummaryNs        *ebpf.VariableSpec `ebpf:"summary_ns"`
 	SummaryType      *ebpf.VariableSpec `ebpf:"summary_type"`
 	SummaryWants     *ebpf.VariableSpec `ebpf:"summary_wants"`
+	TlsFollowed      *ebpf.VariableSpec `ebpf:"tls_followed"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.VariableSpec `ebpf:"wanted_protocols"`
 }
@@ -414,6 +433,10 @@ type objectMaps struct {
 	SocketScratch   *ebpf.Map `ebpf:"socket_scratch"`
 	SocketThreads   *ebpf.Map `ebpf:"socket_threads"`
 	SocketTids      *ebpf.Map `ebpf:"socket_tids"`
+	TlsConns        *ebpf.Map `ebpf:"tls_conns"`
+	TlsFresh        *ebpf.Map `ebpf:"tls_fresh"`
+	TlsProcesses    *ebpf.Map `ebpf:"tls_processes"`
+	TlsThreads      *ebpf.Map `ebpf:"tls_threads"`
 }
 
 func (m *objectMaps) Close() error {
@@ -434,6 +457,10 @@ func (m *objectMaps) Close() error {
 		m.SocketScratch,
 		m.SocketThreads,
 		m.SocketTids,
+		m.TlsConns,
+		m.TlsFresh,
+		m.TlsProcesses,
+		m.TlsThreads,
 	)
 }
 
@@ -452,6 +479,7 @@ type objectVariables struct {
 	SummaryNs        *ebpf.Variable `ebpf:"summary_ns"`
 	SummaryType      *ebpf.Variable `ebpf:"summary_type"`
 	SummaryWants     *ebpf.Variable `ebpf:"summary_wants"`
+	TlsFollowed      *ebpf.Variable `ebpf:"tls_followed"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.Variable `ebpf:"wanted_protocols"`
 }

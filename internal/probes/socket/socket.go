@@ -9,7 +9,6 @@ package socket
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -53,13 +52,16 @@ type daemon struct {
 	correlator *correlate.Correlator
 
 	coll     *ebpf.Collection
-	wanted   uint32 // a bit for each registered stream.Proto
+	told     map[string]any              // variables by name, as set so far
+	followed []map[string]*ebpf.Variable // of programs of others that do the same
+	wanted   uint32                      // a bit for each registered stream.Proto
 	how      attachPlan
 	hooks    map[string]*ebpf.ProgramSpec
 	counters *ebpf.Map
 	sweeps   atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
 	waiting   deferred
+	seed      uint64
 	sum       stream.Summary // reused
 	seg       stream.Segment // reused: the table and the handlers do not keep it
 	conn      stream.Conn
@@ -81,26 +83,19 @@ var (
 	_ probe.Flusher    = (*daemon)(nil)
 	_ probe.Accountant = (*daemon)(nil)
 	_ stream.Source    = (*daemon)(nil)
+	_ probe.MapSharer  = (*daemon)(nil)
+	_ Extensible       = (*daemon)(nil)
 )
 
 // Register implements stream.Source. From now on the kernel looks for the protocol.
 func (d *daemon) Register(p stream.Protocol) error {
 	d.table.Register(p)
 	d.wanted |= 1 << p.Proto()
-	if d.coll == nil {
-		return nil // without a kernel, in tests
-	}
-	if err := d.coll.Variables["wanted_protocols"].Set(d.wanted); err != nil {
-		return fmt.Errorf("the kernel cannot be told what to look for: %w", err)
-	}
-	return nil
+	return d.tell("what to look for", map[string]any{"wanted_protocols": d.wanted})
 }
 
 // Sample implements stream.Source.
 func (d *daemon) Sample(s stream.Sampling) error {
-	if d.coll == nil {
-		return nil // without a kernel, in tests
-	}
 	var wants uint8 // WANT_* of bpf/include/socket_summary.h
 	if s.Targets {
 		wants |= 1
@@ -108,15 +103,10 @@ func (d *daemon) Sample(s stream.Sampling) error {
 	if s.Sizes {
 		wants |= 2
 	}
-	for _, v := range []struct {
-		name  string
-		value any
-	}{{"summary_wants", wants}, {"sampling_reject", s.Reject}, {"sampling", uint8(1)}} {
-		if err := d.coll.Variables[v.name].Set(v.value); err != nil {
-			return fmt.Errorf("the kernel cannot be told what to sample: %w", err)
-		}
+	if err := d.tell("what to sample", map[string]any{"summary_wants": wants, "sampling_reject": s.Reject}); err != nil {
+		return err
 	}
-	return nil
+	return d.tell("to sample", map[string]any{"sampling": uint8(1)})
 }
 
 // Correlator implements stream.Source.
@@ -125,15 +115,9 @@ func (d *daemon) Correlator() *correlate.Correlator { return d.correlator }
 // Load implements probe.Probe.
 func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
 	l.Spec.Maps["socket_events"].MaxEntries = d.cfg.RingSize
-	for name, v := range map[string]any{
-		"max_request":   d.cfg.MaxRequestCapture,
-		"max_response":  d.cfg.MaxResponseCapture,
-		"wakeup_bytes":  uint64(min(256<<10, d.cfg.RingSize/4)),
-		"sampling_seed": rand.Uint64(),
-	} {
-		if err := l.Spec.Variables[name].Set(v); err != nil {
-			return fmt.Errorf("constant %s: %w", name, err)
-		}
+	d.seed = rand.Uint64()
+	if err := d.Prepare(l.Spec); err != nil {
+		return err
 	}
 	hooks := maps.Clone(l.Spec.Programs)
 	coll, err := l.Collection()
@@ -204,6 +188,7 @@ func (d *daemon) take(raw []byte) bool {
 			Remote:  address(r.Family, &r.Raddr, r.Rport),
 			NetNS:   r.Netns,
 			Unix:    r.Flags&flagUnix != 0,
+			TLS:     r.Flags&flagTLS != 0,
 		}
 		h = d.table.Open(&d.conn, r.Time)
 	}

@@ -20,6 +20,7 @@ type Endpoint struct {
 	Process *probe.ProcessInfo
 	Role    stream.Role // Server or Client
 	Unix    bool
+	TLS     bool // the connection is encrypted
 
 	// RemoteAddress is "" for Unix sockets.
 	RemoteAddress string
@@ -34,7 +35,7 @@ type Endpoint struct {
 
 // Make describes the end of a connection that has the role.
 func Make(c *stream.Conn, role stream.Role, strings *intern.Strings) Endpoint {
-	p := Endpoint{Process: c.Process, Role: role, Unix: c.Unix}
+	p := Endpoint{Process: c.Process, Role: role, Unix: c.Unix, TLS: c.TLS}
 	server, client := c.Local, c.Remote
 	if role == stream.Client {
 		server, client = client, server

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* Encrypted connections. The socket's programs recognize a TLS record, look into
+ * the bytes no more, and note for each thread which of such connections it used
+ * last. When the Daemon "tls" runs, they make a second connection for the
+ * plaintext, with the same addresses, which the programs of that Daemon find
+ * by what the thread has used. */
+#ifndef __EBPFRECEIVER_SOCKET_TLS_H
+#define __EBPFRECEIVER_SOCKET_TLS_H
+
+/* Set by user space while the Daemon "tls" runs. */
+__u8 tls_followed = 0;
+
+/* Plaintext connections by their number. As many as connections elsewhere; they
+ * leave when the socket is closed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct conn);
+} tls_conns SEC(".maps");
+
+/* Where a new one is put together, by direction as in socket_scratch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct conn);
+} tls_fresh SEC(".maps");
+
+/* The plaintext connection of the socket that a thread used last. */
+struct tls_thread {
+	__u64 last;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tls_thread);
+} tls_threads SEC(".maps");
+
+/* Processes that were seen to use TLS, until user space has looked for their
+ * library. It looks several times a second; what does not fit is found by its next
+ * connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} tls_processes SEC(".maps");
+
+/* The header of a record: its type, the version, and a length of at most 2^14 +
+ * 2048 (RFC 5246 section 6.2.3, RFC 8446 section 5.2). */
+static __always_inline bool is_tls_record(const __u8 *b, __u32 n)
+{
+	return n >= 5 && b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 &&
+	       ((__u32)b[3] << 8 | b[4]) <= 16384 + 2048;
+}
+
+/* The same of a record with a handshake, as far as that is in the segment: many
+ * servers read the header by itself. A ClientHello has the type 1. */
+static __always_inline bool is_handshake(const __u8 *b, __u32 n)
+{
+	return b[0] == 22 && is_tls_record(b, n) && (n == 5 || b[5] == 1);
+}
+
+/* Protocols that change to TLS on a connection under way. */
+static __always_inline bool may_become_tls(enum proto proto)
+{
+	return proto == PROTO_POSTGRESQL || proto == PROTO_MYSQL || proto == PROTO_HTTP1 ||
+	       proto == PROTO_NATS;
+}
+
+/* Makes the connection of the plaintext. */
+__noinline int tls_open(struct conn *c, __u32 d)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), id;
+	struct conn *fresh;
+	__u32 tgid;
+
+	if (!c)
+		return 0;
+	d &= 1;
+	fresh = bpf_map_lookup_elem(&tls_fresh, &d);
+	if (!fresh)
+		return 0;
+	id = next_id();
+	fresh->id = id;
+	fresh->start = c->start;
+	fresh->tgid = tgid = c->tgid;
+	fresh->netns = c->netns;
+	fresh->state = S_PLAINTEXT;
+	fresh->pending = 1;
+	fresh->family = c->family;
+	fresh->lport = c->lport;
+	fresh->rport = c->rport;
+	__builtin_memcpy(fresh->laddr, c->laddr, 16);
+	__builtin_memcpy(fresh->raddr, c->raddr, 16);
+	if (bpf_map_update_elem(&tls_conns, &id, fresh, BPF_NOEXIST)) {
+		count(C_LOST_STORAGE);
+		return 0;
+	}
+	c->plain = id;
+	bpf_map_update_elem(&tls_processes, &tgid, &now, BPF_NOEXIST);
+	return 0;
+}
+
+/* Notes that the thread sends or receives on the connection. */
+__noinline int tls_note(struct conn *c)
+{
+	struct tls_thread *t;
+
+	if (!c)
+		return 0;
+	if (!c->plain)
+		tls_open(c, RX);
+	t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0,
+				 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (t)
+		t->last = c->plain;
+	return 0;
+}
+
+static __always_inline void tls_passes(struct conn *c)
+{
+	if (c->state == S_ENCRYPTED && tls_followed)
+		tls_note(c);
+}
+
+/* Takes a connection for an encrypted one from its first record on. */
+static __always_inline void tls_begin(struct conn *c, int d)
+{
+	c->state = S_ENCRYPTED;
+	c->stored.len = 0;
+	if (!tls_followed) {
+		count(C_OPTED_OUT);
+		return;
+	}
+	tls_open(c, d);
+	tls_note(c);
+}
+
+/* The same for one that spoke a protocol before: for that it ends here. */
+__noinline int tls_upgrade(struct conn *c, __u32 d)
+{
+	struct rec *r;
+
+	if (!c)
+		return 0;
+	count(C_SEEN);
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (r) {
+		fill_rec(r, c, bpf_ktime_get_boot_ns(), REC_CLOSED);
+		bpf_ringbuf_submit(r, wakeup_flags());
+	} else {
+		count(C_LOST_RING);
+	}
+	c->role = ROLE_UNKNOWN;
+	c->proto = PROTO_UNKNOWN;
+	tls_begin(c, d);
+	return 0;
+}
+
+__noinline int tls_ended(struct conn *c, int newstate, bool failed);
+
+/* Passes the end of a socket on to its plaintext. */
+static __always_inline void tls_ends(struct conn *c, int newstate, bool failed)
+{
+	if (c->state == S_ENCRYPTED && c->plain)
+		tls_ended(c, newstate, failed);
+}
+
+#endif
