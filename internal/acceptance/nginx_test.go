@@ -90,12 +90,17 @@ func startNginx(t testing.TB, backend int) *nginx {
 
 func startNginxAt(t testing.TB, port, backend int) *nginx {
 	t.Helper()
+	return startNginxWith(t, port, backend, nginxConfig)
+}
+
+func startNginxWith(t testing.TB, port, backend int, text string) *nginx {
+	t.Helper()
 	dir := t.TempDir()
 	n := &nginx{port: port, log: filepath.Join(dir, "access.log")}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "files"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "files", "big"), make([]byte, 3<<20), 0o644))
 	config := filepath.Join(dir, "nginx.conf")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, nginxConfig, n.port, backend), 0o644))
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, text, n.port, backend), 0o644))
 	n.child = start(t, exec.Command(program(t, "nginx"), "-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log")))
 	waitListening(t, n.child, n.port)
 	waitFor(t, "nginx's workers", func() bool { return len(children(t, n.pid())) == 2 })

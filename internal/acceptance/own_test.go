@@ -92,7 +92,7 @@ func (c *collector) settle(t testing.TB) map[string]account {
 		now := map[string]account{}
 		accounts, pending := c.accounts(t)
 		balanced := pending == 0
-		for _, name := range []string{"http", "socket"} {
+		for _, name := range []string{"http", "socket", "tls"} {
 			if a := accounts[name]; a != nil {
 				now[name] = *a
 				balanced = balanced && a.settled()

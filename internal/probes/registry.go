@@ -18,6 +18,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/sql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -27,6 +28,7 @@ func All() []probe.Factory {
 		discovery.Factory(),
 		process.Factory(),
 		socket.Factory(),
+		tls.Factory(),
 		dns.Factory(),
 		http.Factory(),
 		memcached.Factory(),

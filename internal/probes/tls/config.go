@@ -1,0 +1,44 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tls
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is the section "tls" under "probes:". It is only needed to change a default:
+// the Daemon is loaded with the Daemon socket.
+type Config struct {
+	// Off keeps the Daemon from being loaded: what is encrypted is not looked into.
+	Off bool `mapstructure:"off"`
+	// AllowSlowUprobes also attaches where the kernel single-steps the instruction,
+	// which in a virtual machine costs the observed program some 20 µs each time.
+	AllowSlowUprobes bool `mapstructure:"allow_slow_uprobes"`
+	// Linger is how long a library stays attached when the last process that mapped it
+	// is gone.
+	Linger time.Duration `mapstructure:"linger"`
+	// MaxFiles bounds the executables and libraries that are known at a time.
+	MaxFiles int `mapstructure:"max_files"`
+}
+
+func defaultConfig() any {
+	return &Config{Linger: 30 * time.Second, MaxFiles: 8192}
+}
+
+// Enabled tells whether the Daemon is loaded.
+func (c *Config) Enabled() bool { return !c.Off }
+
+// Validate checks the bounds.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Linger < 0 {
+		errs = append(errs, fmt.Errorf("linger: %s is negative", c.Linger))
+	}
+	if c.MaxFiles < 1 {
+		errs = append(errs, fmt.Errorf("max_files: %d is not positive", c.MaxFiles))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,62 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tls is the Daemon "tls": the plaintext of connections that selected
+// processes encrypt with OpenSSL, BoringSSL or GnuTLS. It adds to the Daemon socket,
+// whose protocols then work over TLS as they do without.
+package tls
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Name is the Daemon's type.
+const Name = "tls"
+
+// The names of the variants.
+const (
+	uprobeMulti = "uprobe_multi"
+	uprobePMU   = "uprobe"
+)
+
+// Factory describes the Daemon.
+func Factory() probe.Factory {
+	return probe.Factory{
+		Manifest: probe.Manifest{
+			Name:      Name,
+			Kind:      probe.Daemon,
+			Summary:   "the plaintext of connections that OpenSSL, BoringSSL or GnuTLS encrypt",
+			DependsOn: []string{"socket", "discovery"},
+			Extends:   "socket",
+			Stability: component.StabilityLevelDevelopment,
+			Variants:  variants(),
+		},
+		DefaultConfig: defaultConfig,
+		New: func(set probe.Settings, config any) (probe.Probe, error) {
+			cfg, ok := config.(*Config)
+			if !ok {
+				return nil, fmt.Errorf("configuration is a %T, not a %T", config, cfg)
+			}
+			return newDaemon(set, cfg), nil
+		},
+	}
+}
+
+func variants() []probe.Variant {
+	return []probe.Variant{
+		{Name: uprobeMulti, Spec: func() (*ebpf.CollectionSpec, error) {
+			spec, err := loadObject()
+			if err == nil {
+				uprobe.Multi(spec)
+			}
+			return spec, err
+		}},
+		{Name: uprobePMU, Spec: loadObject},
+	}
+}

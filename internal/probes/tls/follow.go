@@ -1,0 +1,112 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tls
+
+import (
+	"errors"
+	"io"
+
+	"github.com/cilium/ebpf"
+	"go.uber.org/zap"
+)
+
+const (
+	// loadTime is what the dynamic loader is given to map libraries after an exec, ns.
+	loadTime = 100e6
+	// looksAtOnce bounds the processes that one tick looks at.
+	looksAtOnce = 32
+	// lookEvery is the pace at which all processes are looked at again, ns: for
+	// libraries that were loaded later, by programs that no connection was seen of.
+	lookEvery = 15e9
+	// sweepEvery is the pace of sweeps over connections, ns.
+	sweepEvery = 250e6
+)
+
+// Tick implements [probe.Ticker].
+func (d *daemon) Tick(now uint64) {
+	d.running.Lock()
+	defer d.running.Unlock()
+	if !d.attached {
+		return
+	}
+	d.take(now)
+	d.lookAtUsers()
+	looks := 0
+	for p, l := range d.waiting {
+		if l.due > now {
+			continue
+		}
+		if looks++; looks > looksAtOnce {
+			break
+		}
+		delete(d.waiting, p)
+		if d.files.Look(p.pid, p.start, false) && l.again {
+			d.waiting[p] = look{due: now + loadTime}
+		}
+	}
+	d.files.Tick(now)
+	if now-d.looked >= lookEvery {
+		d.looked = now
+		d.files.Sweep(now, func(pid uint32, start uint64) { d.waiting[process{pid, start}] = look{due: now} })
+	}
+	if now-d.swept >= sweepEvery && d.files.Attached() > 0 {
+		d.swept = now
+		if err := d.runSweep(); err != nil {
+			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
+		}
+	}
+}
+
+// runSweep lets the kernel report what quiet connections passed meanwhile.
+func (d *daemon) runSweep() error {
+	r, err := d.sweep.Open()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close())
+}
+
+// take takes what happened to processes since the last tick.
+func (d *daemon) take(now uint64) {
+	d.mu.Lock()
+	queue := d.queue
+	d.queue = nil
+	d.mu.Unlock()
+	for _, e := range queue {
+		// With an exec all mappings are gone, too.
+		d.files.Gone(e.pid, e.start, now)
+		delete(d.waiting, e.process)
+		if !e.exit {
+			// The executable is there at once, libraries come later.
+			d.waiting[e.process] = look{due: now, again: true}
+		}
+	}
+}
+
+// lookAtUsers looks for the library of processes that were seen to use TLS.
+func (d *daemon) lookAtUsers() {
+	if d.seen == nil {
+		return
+	}
+	var pids []uint32
+	var pid uint32
+	var at uint64
+	for it := d.seen.Iterate(); it.Next(&pid, &at); {
+		pids = append(pids, pid)
+	}
+	for _, pid := range pids {
+		if err := d.seen.Delete(pid); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			d.set.Logger.Debug("A process that uses TLS stays noted", zap.Error(err))
+		}
+		p := d.set.Processes.Lookup(pid, 0)
+		if p == nil || d.files.Uses(pid, p.StartTime) > 0 {
+			continue
+		}
+		d.files.Look(pid, p.StartTime, false)
+		if d.files.Uses(pid, p.StartTime) == 0 {
+			d.files.Look(pid, p.StartTime, true)
+		}
+	}
+}
