@@ -38,7 +38,8 @@ struct seg {
 	__u8 dir;
 	__u8 starts; /* begins with a message that the kernel recognized */
 	__u8 decided; /* of a request: enum decision */
-	__u8 pad[4];
+	__u8 goroutine; /* the parent is that of a goroutine, not of a thread */
+	__u8 pad[3];
 };
 
 /* Whether the trace of a request is kept. */

@@ -64,6 +64,7 @@ struct conn {
 	/* Of the last request: what the process did it for, and what is decided. */
 	__u64 parent_conn;
 	__u32 parent_seq;
+	__u8 parent_goroutine;
 	__u8 decided;
 	__u8 method; /* set when the exchange may be told in a summary */
 	__u8 minor;
@@ -214,12 +215,17 @@ static __always_inline void thread_only(const struct thread *t, struct seg *s)
 	}
 }
 
+#include "socket_goroutine.h"
+
 /* Functions that are not static are verified once, not on each path to them. */
 __noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 {
-	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
-						BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *t;
 
+	if (is_go())
+		return goroutine_open(id, seq, decided);
+	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
+				 BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (t)
 		thread_add(t, id, seq, decided);
 	return 0;
@@ -227,8 +233,11 @@ __noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 
 __noinline int thread_done(__u64 id)
 {
-	struct thread *t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+	struct thread *t;
 
+	if (is_go())
+		return goroutine_done(id);
+	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 	if (t)
 		thread_remove(t, id);
 	return 0;
@@ -241,9 +250,14 @@ __noinline int thread_parent(struct conn *c)
 
 	if (!c)
 		return 0;
-	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
-	if (t)
-		thread_only(t, &s);
+	if (is_go()) {
+		goroutine_only(&s);
+	} else {
+		t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
+		if (t)
+			thread_only(t, &s);
+	}
+	c->parent_goroutine = s.goroutine;
 	c->parent_conn = s.parent_conn;
 	c->parent_seq = s.parent_seq;
 	c->decided = s.decided;

@@ -168,6 +168,7 @@ static __always_inline void name_request(struct seg *s, const struct conn *c)
 	if (c->role == ROLE_CLIENT) {
 		s->parent_conn = c->parent_conn;
 		s->parent_seq = c->parent_seq;
+		s->goroutine = c->parent_goroutine;
 	}
 	s->decided = c->decided;
 }

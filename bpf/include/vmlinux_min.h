@@ -105,6 +105,7 @@ enum {
 /* Only the helpers whose presence is asked for with CO-RE. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,
+	BPF_FUNC_task_pt_regs = 175,
 };
 
 struct bpf_dynptr {

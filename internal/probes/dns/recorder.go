@@ -101,11 +101,7 @@ func (r *recorder) record(c *conn, e *dns.Exchange) {
 		wire = nil // its own address is not known
 	}
 	if c.Role == stream.Client {
-		serving := l.tag.Parent
-		if c.Process.GoRuntime {
-			serving = stream.Ref{}
-		}
-		r.tracer.Client(serving, wire, &x, &r.at)
+		r.tracer.Client(tracing.Serving(c.Process, l.tag.Parent, &x), wire, &x, &r.at)
 	} else {
 		r.tracer.Server(nil, wire, &x, &r.at)
 	}

@@ -43,15 +43,12 @@ func (h *handler) exchange(ex *http1.Exchange) {
 	}
 	wire := c.Wire()
 	if c.Role == stream.Client {
-		var serving stream.Ref
-		if !c.Process.GoRuntime {
-			serving = ex.RequestTag.Parent
-		}
-		p.tracer.Client(serving, wire, &x, &p.at)
+		p.tracer.Client(tracing.Serving(c.Process, ex.RequestTag.Parent, &x), wire, &x, &p.at)
 	} else {
 		if p.at.remote.Says() {
 			wire = nil
 		}
+		tracing.Served(c.Process, &x)
 		p.tracer.Server(h.thread, wire, &x, &p.at)
 	}
 	p.at.ex = nil

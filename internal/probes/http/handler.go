@@ -64,7 +64,7 @@ func (p *instrument) newHandler(c *stream.Conn) *handler {
 
 func (h *handler) setRole(r stream.Role) {
 	h.peer = &peer{Endpoint: endpoint.Make(h.conn, r, h.p.strings)}
-	if r == stream.Server && h.p.traces && !h.conn.Process.GoRuntime {
+	if r == stream.Server && h.p.traces {
 		h.thread = h.p.tracer.Correlator.Open(h.conn.ID)
 	}
 }

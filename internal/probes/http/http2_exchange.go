@@ -57,11 +57,7 @@ func (h *handler2) exchange(in *http2.Exchange) {
 	}
 	wire := c.Wire()
 	if c.Role == stream.Client {
-		var serving stream.Ref
-		if !c.Process.GoRuntime {
-			serving = in.RequestTag.Parent
-		}
-		p.tracer.Client(serving, wire, &x, a)
+		p.tracer.Client(tracing.Serving(c.Process, in.RequestTag.Parent, &x), wire, &x, a)
 	} else {
 		if a.remote.Says() {
 			wire = nil

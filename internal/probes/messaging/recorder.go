@@ -81,8 +81,8 @@ func (r *recorder) record(c *Conn, op *Operation) {
 	}
 	wire := c.wire(op)
 	if c.begins(op) {
-		serving := op.Message.Parent
-		if c.Process.GoRuntime || c.Role == stream.Server {
+		serving := tracing.Serving(c.Process, op.Message.Parent, &x)
+		if c.Role == stream.Server {
 			serving = stream.Ref{}
 		}
 		r.tracer.Client(serving, wire, &x, &r.at)

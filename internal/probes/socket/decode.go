@@ -113,7 +113,7 @@ func fill(to *stream.Segment, s *objectSeg, data []byte) (rest []byte) {
 			End:     s.End,
 			Tag: segment.Tag{
 				TID: s.Tid, Seq: s.Seq, Decided: segment.Decision(s.Decided),
-				Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq},
+				Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq, Goroutine: s.Goroutine != 0},
 			},
 		},
 	}

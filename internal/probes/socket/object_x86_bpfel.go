@@ -14,57 +14,58 @@ import (
 )
 
 type objectConn struct {
-	_           structs.HostLayout
-	Id          uint64
-	Start       uint64
-	Tgid        uint32
-	Netns       uint32
-	State       uint8
-	Role        uint8
-	Proto       uint8
-	Misses      uint8
-	LastDir     uint8
-	Known       [2]uint8
-	LastLen     [2]uint8
-	FinSent     uint8
-	Family      uint16
-	Lport       uint16
-	Rport       uint16
-	Lost        uint16
-	Pending     uint8
-	Secret      uint8
-	Laddr       [16]uint8
-	Raddr       [16]uint8
-	Version     uint32
-	Next        [2]uint32
-	Swept       uint32
-	TurnBytes   uint32
-	Window      uint32
-	Whole       uint32
-	Budget      [2]uint32
-	Pos         [2]uint64
-	LastTs      [2]uint64
-	Last        [2][8]uint8
-	ParentConn  uint64
-	ParentSeq   uint32
-	Decided     uint8
-	Method      uint8
-	Minor       uint8
-	TargetAt    uint8
-	TargetLen   uint8
-	_           [3]byte
-	BodyLen     uint32
-	HostNow     uint32
-	HostSent    uint32
-	Told        uint64
-	Number      uint64
-	Plain       uint64
-	Owner       uint64
-	Slot        uint8
-	_           [3]byte
-	Passed      [2]uint32
-	StoredOther uint32
-	H2          [2]struct {
+	_               structs.HostLayout
+	Id              uint64
+	Start           uint64
+	Tgid            uint32
+	Netns           uint32
+	State           uint8
+	Role            uint8
+	Proto           uint8
+	Misses          uint8
+	LastDir         uint8
+	Known           [2]uint8
+	LastLen         [2]uint8
+	FinSent         uint8
+	Family          uint16
+	Lport           uint16
+	Rport           uint16
+	Lost            uint16
+	Pending         uint8
+	Secret          uint8
+	Laddr           [16]uint8
+	Raddr           [16]uint8
+	Version         uint32
+	Next            [2]uint32
+	Swept           uint32
+	TurnBytes       uint32
+	Window          uint32
+	Whole           uint32
+	Budget          [2]uint32
+	Pos             [2]uint64
+	LastTs          [2]uint64
+	Last            [2][8]uint8
+	ParentConn      uint64
+	ParentSeq       uint32
+	ParentGoroutine uint8
+	Decided         uint8
+	Method          uint8
+	Minor           uint8
+	TargetAt        uint8
+	TargetLen       uint8
+	_               [2]byte
+	BodyLen         uint32
+	HostNow         uint32
+	HostSent        uint32
+	Told            uint64
+	Number          uint64
+	Plain           uint64
+	Owner           uint64
+	Slot            uint8
+	_               [3]byte
+	Passed          [2]uint32
+	StoredOther     uint32
+	H2              [2]struct {
 		_     structs.HostLayout
 		Frame uint32
 		State uint8
@@ -123,11 +124,23 @@ type objectFdScratch struct {
 	Data [32400]uint8
 }
 
+type objectGoProcess struct {
+	_    structs.HostLayout
+	Curg uint32
+	Pad  uint32
+}
+
+type objectGoroutine struct {
+	_    structs.HostLayout
+	G    uint64
+	Tgid uint64
+}
+
 type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	More  uint32
+	Since uint32
 }
 
 type objectProcConfig struct {
@@ -136,12 +149,6 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
-}
-
-type objectProcRule struct {
-	_      structs.HostLayout
-	Target uint32
-	Port   uint32
 }
 
 type objectRec struct {
@@ -189,7 +196,8 @@ type objectSeg struct {
 	Dir        uint8
 	Starts     uint8
 	Decided    uint8
-	Pad        [4]uint8
+	Goroutine  uint8
+	Pad        [3]uint8
 }
 
 type objectSummary struct {
@@ -227,8 +235,10 @@ type objectTlsThread struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	objectMapGoGoroutines         = "go_goroutines"
+	objectMapGoProcesses          = "go_processes"
+	objectMapGoServing            = "go_serving"
 	objectMapProcConfig           = "proc_config"
-	objectMapProcRules            = "proc_rules"
 	objectMapProcs                = "procs"
 	objectMapSocketConns          = "socket_conns"
 	objectMapSocketCopies         = "socket_copies"
@@ -266,9 +276,8 @@ const (
 	objectProgSocketSysExit       = "socket_sys_exit"
 	objectProgSocketUnixClose     = "socket_unix_close"
 	objectProgSocketUnixReceive   = "socket_unix_receive"
-	objectProgSocketUnixReceived  = "socket_unix_received"
 	objectProgSocketUnixSend      = "socket_unix_send"
-	objectProgSocketUnixSent      = "socket_unix_sent"
+	objectVarGoFollowed           = "go_followed"
 	objectVarIdleNs               = "idle_ns"
 	objectVarMaxMisses            = "max_misses"
 	objectVarMaxRequest           = "max_request"
@@ -346,17 +355,17 @@ type objectProgramSpecs struct {
 	SocketSysExit       *ebpf.ProgramSpec `ebpf:"socket_sys_exit"`
 	SocketUnixClose     *ebpf.ProgramSpec `ebpf:"socket_unix_close"`
 	SocketUnixReceive   *ebpf.ProgramSpec `ebpf:"socket_unix_receive"`
-	SocketUnixReceived  *ebpf.ProgramSpec `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.ProgramSpec `ebpf:"socket_unix_send"`
-	SocketUnixSent      *ebpf.ProgramSpec `ebpf:"socket_unix_sent"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
+	GoGoroutines    *ebpf.MapSpec `ebpf:"go_goroutines"`
+	GoProcesses     *ebpf.MapSpec `ebpf:"go_processes"`
+	GoServing       *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
-	ProcRules       *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.MapSpec `ebpf:"socket_copies"`
@@ -381,6 +390,7 @@ type objectMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
+	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest       *ebpf.VariableSpec `ebpf:"max_request"`
@@ -417,8 +427,10 @@ func (o *objectObjects) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
+	GoGoroutines    *ebpf.Map `ebpf:"go_goroutines"`
+	GoProcesses     *ebpf.Map `ebpf:"go_processes"`
+	GoServing       *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
-	ProcRules       *ebpf.Map `ebpf:"proc_rules"`
 	Procs           *ebpf.Map `ebpf:"procs"`
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.Map `ebpf:"socket_copies"`
@@ -441,8 +453,10 @@ type objectMaps struct {
 
 func (m *objectMaps) Close() error {
 	return _ObjectClose(
+		m.GoGoroutines,
+		m.GoProcesses,
+		m.GoServing,
 		m.ProcConfig,
-		m.ProcRules,
 		m.Procs,
 		m.SocketConns,
 		m.SocketCopies,
@@ -468,6 +482,7 @@ func (m *objectMaps) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
+	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest       *ebpf.Variable `ebpf:"max_request"`
@@ -507,9 +522,7 @@ type objectPrograms struct {
 	SocketSysExit       *ebpf.Program `ebpf:"socket_sys_exit"`
 	SocketUnixClose     *ebpf.Program `ebpf:"socket_unix_close"`
 	SocketUnixReceive   *ebpf.Program `ebpf:"socket_unix_receive"`
-	SocketUnixReceived  *ebpf.Program `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.Program `ebpf:"socket_unix_send"`
-	SocketUnixSent      *ebpf.Program `ebpf:"socket_unix_sent"`
 }
 
 func (p *objectPrograms) Close() error {
@@ -533,9 +546,7 @@ func (p *objectPrograms) Close() error {
 		p.SocketSysExit,
 		p.SocketUnixClose,
 		p.SocketUnixReceive,
-		p.SocketUnixReceived,
 		p.SocketUnixSend,
-		p.SocketUnixSent,
 	)
 }
 

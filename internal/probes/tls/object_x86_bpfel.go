@@ -14,57 +14,58 @@ import (
 )
 
 type objectConn struct {
-	_           structs.HostLayout
-	Id          uint64
-	Start       uint64
-	Tgid        uint32
-	Netns       uint32
-	State       uint8
-	Role        uint8
-	Proto       uint8
-	Misses      uint8
-	LastDir     uint8
-	Known       [2]uint8
-	LastLen     [2]uint8
-	FinSent     uint8
-	Family      uint16
-	Lport       uint16
-	Rport       uint16
-	Lost        uint16
-	Pending     uint8
-	Secret      uint8
-	Laddr       [16]uint8
-	Raddr       [16]uint8
-	Version     uint32
-	Next        [2]uint32
-	Swept       uint32
-	TurnBytes   uint32
-	Window      uint32
-	Whole       uint32
-	Budget      [2]uint32
-	Pos         [2]uint64
-	LastTs      [2]uint64
-	Last        [2][8]uint8
-	ParentConn  uint64
-	ParentSeq   uint32
-	Decided     uint8
-	Method      uint8
-	Minor       uint8
-	TargetAt    uint8
-	TargetLen   uint8
-	_           [3]byte
-	BodyLen     uint32
-	HostNow     uint32
-	HostSent    uint32
-	Told        uint64
-	Number      uint64
-	Plain       uint64
-	Owner       uint64
-	Slot        uint8
-	_           [3]byte
-	Passed      [2]uint32
-	StoredOther uint32
-	H2          [2]struct {
+	_               structs.HostLayout
+	Id              uint64
+	Start           uint64
+	Tgid            uint32
+	Netns           uint32
+	State           uint8
+	Role            uint8
+	Proto           uint8
+	Misses          uint8
+	LastDir         uint8
+	Known           [2]uint8
+	LastLen         [2]uint8
+	FinSent         uint8
+	Family          uint16
+	Lport           uint16
+	Rport           uint16
+	Lost            uint16
+	Pending         uint8
+	Secret          uint8
+	Laddr           [16]uint8
+	Raddr           [16]uint8
+	Version         uint32
+	Next            [2]uint32
+	Swept           uint32
+	TurnBytes       uint32
+	Window          uint32
+	Whole           uint32
+	Budget          [2]uint32
+	Pos             [2]uint64
+	LastTs          [2]uint64
+	Last            [2][8]uint8
+	ParentConn      uint64
+	ParentSeq       uint32
+	ParentGoroutine uint8
+	Decided         uint8
+	Method          uint8
+	Minor           uint8
+	TargetAt        uint8
+	TargetLen       uint8
+	_               [2]byte
+	BodyLen         uint32
+	HostNow         uint32
+	HostSent        uint32
+	Told            uint64
+	Number          uint64
+	Plain           uint64
+	Owner           uint64
+	Slot            uint8
+	_               [3]byte
+	Passed          [2]uint32
+	StoredOther     uint32
+	H2              [2]struct {
 		_     structs.HostLayout
 		Frame uint32
 		State uint8
@@ -87,10 +88,23 @@ type objectConn struct {
 		Dir        uint8
 		Starts     uint8
 		Decided    uint8
-		Pad        [4]uint8
+		Goroutine  uint8
+		Pad        [3]uint8
 	}
 	Request [512]uint8
 	Beyond  uint64
+}
+
+type objectGoProcess struct {
+	_    structs.HostLayout
+	Curg uint32
+	Pad  uint32
+}
+
+type objectGoroutine struct {
+	_    structs.HostLayout
+	G    uint64
+	Tgid uint64
 }
 
 type objectProc struct {
@@ -142,7 +156,8 @@ type objectRec struct {
 		Dir        uint8
 		Starts     uint8
 		Decided    uint8
-		Pad        [4]uint8
+		Goroutine  uint8
+		Pad        [3]uint8
 	}
 }
 
@@ -189,6 +204,9 @@ type objectTlsThread struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	objectMapGoGoroutines        = "go_goroutines"
+	objectMapGoProcesses         = "go_processes"
+	objectMapGoServing           = "go_serving"
 	objectMapProcConfig          = "proc_config"
 	objectMapProcs               = "procs"
 	objectMapSocketConns         = "socket_conns"
@@ -215,6 +233,7 @@ const (
 	objectProgTlsOpensslCopy     = "tls_openssl_copy"
 	objectProgTlsOpensslRecord   = "tls_openssl_record"
 	objectProgTlsSweep           = "tls_sweep"
+	objectVarGoFollowed          = "go_followed"
 	objectVarIdleNs              = "idle_ns"
 	objectVarMaxMisses           = "max_misses"
 	objectVarMaxRequest          = "max_request"
@@ -289,6 +308,9 @@ type objectProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
+	GoGoroutines    *ebpf.MapSpec `ebpf:"go_goroutines"`
+	GoProcesses     *ebpf.MapSpec `ebpf:"go_processes"`
+	GoServing       *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
@@ -311,6 +333,7 @@ type objectMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
+	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest       *ebpf.VariableSpec `ebpf:"max_request"`
@@ -347,6 +370,9 @@ func (o *objectObjects) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
+	GoGoroutines    *ebpf.Map `ebpf:"go_goroutines"`
+	GoProcesses     *ebpf.Map `ebpf:"go_processes"`
+	GoServing       *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
 	Procs           *ebpf.Map `ebpf:"procs"`
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
@@ -367,6 +393,9 @@ type objectMaps struct {
 
 func (m *objectMaps) Close() error {
 	return _ObjectClose(
+		m.GoGoroutines,
+		m.GoProcesses,
+		m.GoServing,
 		m.ProcConfig,
 		m.Procs,
 		m.SocketConns,
@@ -390,6 +419,7 @@ func (m *objectMaps) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
+	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest       *ebpf.Variable `ebpf:"max_request"`

@@ -19,6 +19,9 @@ const (
 type Ref struct {
 	Conn uint64
 	Seq  uint32
+	// Goroutine tells that it is a goroutine that takes part in the request, on whatever
+	// thread, and not a thread.
+	Goroutine bool
 }
 
 // Tag says where a segment came from. Parsers do not look at it: they carry it from the

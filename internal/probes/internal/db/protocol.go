@@ -64,7 +64,7 @@ type handler[E any] struct {
 func (h *handler[E]) setRole(r stream.Role) {
 	rec := h.p.Recorder
 	h.conn = &Conn{Endpoint: endpoint.Make(h.of, r, rec.Strings)}
-	if r == stream.Server && rec.traces && !h.of.Process.GoRuntime {
+	if r == stream.Server && rec.traces {
 		h.conn.thread = rec.tracer.Correlator.Open(h.of.ID)
 	}
 }

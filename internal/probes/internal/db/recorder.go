@@ -80,15 +80,12 @@ func (r *Recorder) Record(c *Conn, ex *Exchange) {
 	}
 	wire := c.Wire()
 	if c.Role == stream.Client {
-		serving := ex.Request.Parent
-		if c.Process.GoRuntime {
-			serving = stream.Ref{}
-		}
-		r.tracer.Client(serving, wire, &x, &r.at)
+		r.tracer.Client(tracing.Serving(c.Process, ex.Request.Parent, &x), wire, &x, &r.at)
 	} else {
 		if ex.Remote.Says() {
 			wire = nil
 		}
+		tracing.Served(c.Process, &x)
 		r.tracer.Server(c.thread, wire, &x, &r.at)
 	}
 	r.at = subject{}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* Go moves a request between threads: there it is a goroutine that serves it. Which one
+ * runs a system call needs no uprobe to know: its register still has it. What a
+ * goroutine started takes part in the same request; the programs of the Daemon "go"
+ * see to that. */
+#ifndef __EBPFRECEIVER_SOCKET_GOROUTINE_H
+#define __EBPFRECEIVER_SOCKET_GOROUTINE_H
+
+/* Set by user space while the Daemon "go" runs. */
+__u8 go_followed = 0;
+
+/* Go programs, with what differs between them. The Daemon "go" keeps and counts them. */
+struct go_process {
+	__u32 curg; /* offset of curg within struct runtime.m */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct go_process);
+} go_processes SEC(".maps");
+
+/* A goroutine: the address of its struct runtime.g, which Go uses again when it has
+ * ended; then the Daemon "go" clears what is noted. */
+struct goroutine {
+	__u64 g;
+	__u64 tgid;
+};
+
+/* The requests of a goroutine. What falls out has no parent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct goroutine);
+	__type(value, struct thread);
+} go_goroutines SEC(".maps");
+
+/* Where the request begins that a connection of a Go program is not yet answered. A
+ * goroutine may live on, and what it does then belongs to no request. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} go_serving SEC(".maps");
+
+static __always_inline bool is_go(void)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return go_followed && bpf_map_lookup_elem(&go_processes, &tgid);
+}
+
+/* The goroutine that is in a system call. False when it is none, as in C code. */
+static __always_inline bool current_goroutine(struct goroutine *to)
+{
+	struct {
+		__u64 lo, hi;
+	} stack; /* the beginning of struct runtime.g */
+	struct pt_regs *regs;
+	__u64 sp;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return false;
+	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+	to->g = regs->r14;
+	sp = regs->sp;
+#elif defined(__TARGET_ARCH_arm64)
+	to->g = regs->regs[28];
+	sp = regs->sp;
+#endif
+	to->tgid = bpf_get_current_pid_tgid() >> 32;
+	if (bpf_probe_read_user(&stack, sizeof(stack), (void *)to->g))
+		return false;
+	return sp >= stack.lo && sp < stack.hi;
+}
+
+__noinline int goroutine_open(__u64 id, __u32 seq, __u8 decided)
+{
+	struct thread fresh = {}, *t;
+	struct goroutine g;
+
+	if (!current_goroutine(&g))
+		return 0;
+	bpf_map_update_elem(&go_serving, &id, &seq, BPF_ANY);
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (t) {
+		thread_add(t, id, seq, decided);
+		return 0;
+	}
+	thread_add(&fresh, id, seq, decided);
+	bpf_map_update_elem(&go_goroutines, &g, &fresh, BPF_ANY);
+	return 0;
+}
+
+__noinline int goroutine_done(__u64 id)
+{
+	struct goroutine g;
+	struct thread *t;
+
+	bpf_map_delete_elem(&go_serving, &id);
+	if (!current_goroutine(&g))
+		return 0;
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (t)
+		thread_remove(t, id);
+	return 0;
+}
+
+/* Names the request that the goroutine takes part in, if it is one and not answered. */
+static __always_inline void goroutine_only(struct seg *s)
+{
+	struct goroutine g;
+	struct thread *t;
+	__u64 id;
+	__u32 *seq;
+
+	if (!current_goroutine(&g))
+		return;
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!t)
+		return;
+	thread_only(t, s);
+	id = s->parent_conn;
+	seq = bpf_map_lookup_elem(&go_serving, &id);
+	if (seq && *seq == s->parent_seq) {
+		s->goroutine = 1;
+		return;
+	}
+	s->parent_conn = 0;
+	s->parent_seq = 0;
+	s->decided = UNDECIDED;
+}
+
+#endif
