@@ -9,6 +9,7 @@ package probes
 import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/dns"
+	golang "github.com/ebpfreceiver/ebpfreceiver/internal/probes/go"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
@@ -30,6 +31,7 @@ func All() []probe.Factory {
 		socket.Factory(),
 		tls.Factory(),
 		dns.Factory(),
+		golang.Factory(),
 		http.Factory(),
 		memcached.Factory(),
 		messaging.Factory(),

@@ -1,0 +1,20 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package golang is the Instrument "go": it keeps traces whole in Go programs, where
+// goroutines move a request from thread to thread.
+//
+// It makes no spans. What a Go program serves and calls is seen, as for all programs, by
+// the Daemon socket, whose Instruments make one span of each exchange; this one tells
+// which request a goroutine takes part in, so that their spans get the right parent.
+//
+// The goroutine that runs a system call is known without a probe: a register still has it.
+// Three uprobes, each at an instruction that the kernel emulates, tell the rest: a goroutine
+// takes part in the request of the one that started it (runtime.newproc); and in net/http
+// the goroutine that writes to a connection of a client works for the one that made the
+// request (persistConn.roundTrip, Request.write). HTTP/2 clients, database/sql and others
+// that write on the caller's goroutine, or on one started for it, need no more.
+//
+// A request is over for its goroutines when its response begins. What they send later has
+// no parent.
+package golang

@@ -1,0 +1,135 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package golang
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"go.uber.org/zap"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+var (
+	_ probe.Probe      = (*instrument)(nil)
+	_ probe.Ticker     = (*instrument)(nil)
+	_ probe.Accountant = (*instrument)(nil)
+)
+
+type instrument struct {
+	set    probe.Settings
+	cfg    *Config
+	kernel uprobe.Kernel
+	multi  bool
+
+	socket    socket.Goroutines
+	events    discovery.Events
+	coll      *ebpf.Collection
+	processes *ebpf.Map // of the Daemon socket: those that are followed
+
+	// mu guards the rest: Attach, Tick and its end may run at a time.
+	mu       sync.Mutex
+	attached bool
+	files    *discovery.Files
+	swept    uint64
+	full     uint64 // processes that there was no space for
+
+	// What the Daemon discovery says, on its goroutine.
+	queued sync.Mutex
+	queue  []event
+	missed uint64 // events that the queue had no space for
+}
+
+type event struct {
+	pid   uint32
+	start uint64
+	exit  bool
+}
+
+func newInstrument(set probe.Settings, cfg *Config) *instrument {
+	i := &instrument{set: set, cfg: cfg}
+	i.files = discovery.NewFiles(discovery.FilesOptions{
+		Wanted: func(_ string, main, _ bool) bool { return main },
+		Attach: i.attach, Linger: cfg.Linger, Max: cfg.MaxFiles,
+	})
+	return i
+}
+
+// Load implements [probe.Probe].
+func (i *instrument) Load(_ context.Context, l *probe.Loading) error {
+	var ok bool
+	if i.socket, ok = l.Dependencies[socketDaemon].(socket.Goroutines); !ok {
+		return errors.New("the probe \"socket\" cannot follow goroutines")
+	}
+	if i.events, ok = l.Dependencies[discoveryDaemon].(discovery.Events); !ok {
+		return errors.New("the probe \"discovery\" does not tell of processes")
+	}
+	if i.processes = l.Options.MapReplacements["go_processes"]; i.processes == nil {
+		return errors.New("this variant of the probe \"socket\" does not know goroutines")
+	}
+	types := l.Options.Programs.KernelTypes
+	if types == nil {
+		var err error
+		if types, err = btf.LoadKernelSpec(); err != nil {
+			return fmt.Errorf("the kernel's types cannot be read: %w", err)
+		}
+	}
+	i.kernel = uprobe.KernelOf(types)
+	coll, err := l.Collection()
+	if err != nil {
+		return err
+	}
+	i.coll, i.multi = coll, l.Variant.Name == uprobeMulti
+	return nil
+}
+
+// Close implements [probe.Probe].
+func (i *instrument) Close() error {
+	if i.coll != nil {
+		i.coll.Close()
+		i.coll = nil
+	}
+	return nil
+}
+
+// attached is one executable.
+type attached struct {
+	io.Closer
+	curg uint32
+}
+
+// attach is called for each executable of a Go program, once.
+func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
+	log := i.set.Logger.With(zap.String("executable", f.Path))
+	b, err := examine(open, i.kernel)
+	if err != nil {
+		if !errors.Is(err, errNotGo) {
+			log.Warn("Goroutines of a Go program are not followed", zap.Error(err))
+		}
+		return nil
+	}
+	hooks := make([]uprobe.Hook, 0, len(b.hooks))
+	for _, h := range b.hooks {
+		hooks = append(hooks, uprobe.Hook{Program: i.coll.Programs[h.program], Points: h.points})
+	}
+	c, err := uprobe.Attach(open, hooks, uprobe.Options{Multi: i.multi, AllowSlow: i.cfg.AllowSlowUprobes})
+	if err != nil {
+		log.Warn("Goroutines of a Go program are not followed", zap.Error(err))
+		return nil
+	}
+	log.Info("Goroutines of a Go program are followed", zap.String("toolchain", b.version))
+	return &attached{c, b.curg}
+}

@@ -1,0 +1,187 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package golang_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/ebpfreceiver/ebpfreceiver"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+)
+
+// run starts the program and waits until it listens.
+func run(t testing.TB, exe string, urls ...string) (pid, port int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port = l.Addr().(*net.TCPAddr).Port
+	require.NoError(t, l.Close())
+	cmd := exec.Command(exe, append([]string{strconv.Itoa(port)}, urls...)...)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
+	return cmd.Process.Pid, port
+}
+
+type span struct {
+	ptrace.Span
+	service string
+}
+
+func (s span) attr(name string) string {
+	v, ok := s.Attributes().Get(name)
+	if !ok {
+		return ""
+	}
+	return v.AsString()
+}
+
+// id is what tells a request: the end of the path.
+func (s span) id() string {
+	url := s.attr("url.full") + s.attr("url.path")
+	return url[strings.LastIndexByte(url, '/')+1:]
+}
+
+// spans reads what came, by service and kind.
+func spans(sink *consumertest.TracesSink) map[string]map[ptrace.SpanKind][]span {
+	all := map[string]map[ptrace.SpanKind][]span{}
+	for _, td := range sink.AllTraces() {
+		for _, r := range td.ResourceSpans().All() {
+			name, _ := r.Resource().Attributes().Get("service.name")
+			for _, scope := range r.ScopeSpans().All() {
+				for _, s := range scope.Spans().All() {
+					if all[name.Str()] == nil {
+						all[name.Str()] = map[ptrace.SpanKind][]span{}
+					}
+					all[name.Str()][s.Kind()] = append(all[name.Str()][s.Kind()], span{s, name.Str()})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// A service asks three others in goroutines, for 64 callers at a time. Each request is one
+// trace: the service's span, three calls under it, and under each what was called.
+func TestLiveFanOut(t *testing.T) {
+	livetest.RequireRoot(t)
+	livetest.CheckLeaks(t)
+	exe := filepath.Join(t.TempDir(), "fanout")
+	out, err := exec.Command("go", "build", "-o", exe, "./testdata/fanout").CombinedOutput()
+	require.NoError(t, err, string(out))
+	var targets []any
+	var urls []string
+	for i := range 3 {
+		pid, port := run(t, exe)
+		targets = append(targets, map[string]any{"pid": pid, "service_name": fmt.Sprint("backend", i)})
+		urls = append(urls, fmt.Sprint("http://127.0.0.1:", port))
+	}
+	pid, port := run(t, exe, urls...)
+	targets = append(targets, map[string]any{"pid": pid, "service_name": "service"})
+
+	sink := new(consumertest.TracesSink)
+	f := ebpfreceiver.NewFactory()
+	cfg := f.CreateDefaultConfig()
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{
+		"targets": targets, "probes": map[string]any{"http": nil, "go": nil},
+	}).Unmarshal(cfg))
+	set := receivertest.NewNopSettings(f.Type())
+	set.Logger = zaptest.NewLogger(t)
+	r, err := f.CreateTraces(context.Background(), set, cfg, sink)
+	require.NoError(t, err)
+	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+
+	const callers, each = 64, 30
+	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}
+	get := func(c, i int) {
+		res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/r/%d-%d", port, c, i))
+		if assert.NoError(t, err) {
+			assert.Equal(t, http.StatusOK, res.StatusCode)
+			_ = res.Body.Close()
+		}
+	}
+	get(callers, 0) // of a server that nobody is known to call only some exchanges wait
+	time.Sleep(300 * time.Millisecond)
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				get(c, i)
+			}
+		})
+	}
+	wg.Wait()
+	client.CloseIdleConnections()
+	time.Sleep(time.Second)
+	require.NoError(t, r.Shutdown(context.Background()))
+
+	const n = callers*each + 1
+	all := spans(sink)
+	served, calls := all["service"][ptrace.SpanKindServer], all["service"][ptrace.SpanKindClient]
+	assert.Len(t, served, n)
+	assert.Len(t, calls, 3*n)
+	parents := map[[8]byte]span{}
+	for _, s := range served {
+		assert.True(t, s.ParentSpanID().IsEmpty())
+		parents[s.SpanID()] = s
+	}
+	children, orphans := map[[8]byte]int{}, 0
+	for _, s := range calls {
+		p, ok := parents[s.ParentSpanID()]
+		if !ok {
+			orphans++
+			continue
+		}
+		children[p.SpanID()]++
+		assert.Equal(t, p.TraceID(), s.TraceID())
+		assert.Equal(t, p.id(), s.id(), "it belongs to another request")
+		parents[s.SpanID()] = s
+	}
+	assert.Zero(t, orphans, "calls without a parent")
+	for id, count := range children {
+		assert.Equal(t, 3, count, parents[id].id())
+	}
+	apart := 0
+	for i := range 3 {
+		inner := all[fmt.Sprint("backend", i)][ptrace.SpanKindServer]
+		assert.Len(t, inner, n)
+		for _, s := range inner {
+			p, ok := parents[s.ParentSpanID()]
+			if !ok {
+				apart++
+				continue
+			}
+			assert.Equal(t, p.TraceID(), s.TraceID())
+			assert.Equal(t, p.id(), s.id())
+		}
+	}
+	assert.Zero(t, apart, "what was called without a parent")
+}
