@@ -27,5 +27,6 @@
 #include "include/tls.h"
 #include "include/tls_openssl.h"
 #include "include/tls_calls.h"
+#include "include/tls_go.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

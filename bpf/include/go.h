@@ -18,6 +18,7 @@
 #define GO_ARG7(ctx) ((ctx)->r9)
 // The goroutine, a struct runtime.g *.
 #define GO_G(ctx) ((ctx)->r14)
+#define GO_STACK(ctx) ((ctx)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 #define GO_REG(ctx, n) (((struct user_pt_regs *)(ctx))->regs[n])
 #define GO_ARG1(ctx) GO_REG(ctx, 0)
@@ -28,6 +29,7 @@
 #define GO_ARG6(ctx) GO_REG(ctx, 5)
 #define GO_ARG7(ctx) GO_REG(ctx, 6)
 #define GO_G(ctx) GO_REG(ctx, 28)
+#define GO_STACK(ctx) (((struct user_pt_regs *)(ctx))->sp)
 #endif
 
 // go_yields tells, at the branch of a function's stack check, that it is about to be taken:

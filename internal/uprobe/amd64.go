@@ -48,6 +48,15 @@ func firstOf(n int, order ...int) (regs, error) {
 	return r, nil
 }
 
+func (amd64) keepsFirst(code []byte) (int, bool) {
+	x, err := x86asm.Decode(code, 64)
+	if err != nil || x.Op != x86asm.MOV || x.Args[1] != x86asm.RAX {
+		return 0, false
+	}
+	m, ok := x.Args[0].(x86asm.Mem)
+	return int(m.Disp), ok && m.Base == x86asm.RSP && m.Index == 0
+}
+
 func (amd64) decode(code []byte, addr uint64, k Kernel) inst {
 	// x86asm decodes it as a nop with operands that it does not have.
 	if bytes.HasPrefix(code, []byte{0xf3, 0x0f, 0x1e, 0xfa}) {

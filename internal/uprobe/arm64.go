@@ -68,6 +68,14 @@ var (
 	formsSimple = []form{formB, formBL, formBCond, formCBZ, formTBZ, formADR, formBR, formBLR, formRET, formLDRLit, formLDRSW}
 )
 
+func (arm64) keepsFirst(code []byte) (int, bool) {
+	if len(code) < 4 {
+		return 0, false
+	}
+	w := binary.LittleEndian.Uint32(code)
+	return int(w >> 10 & 0xfff * 8), formSTR.is(w) && w&31 == 0 && w>>5&31 == stackARM64
+}
+
 func (arm64) decode(code []byte, addr uint64, k Kernel) inst {
 	if len(code) < 4 {
 		return inst{}

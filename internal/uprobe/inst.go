@@ -50,4 +50,7 @@ type arch interface {
 	arguments(w Want) (regs, error)
 	// results are the registers of the first n results.
 	results(abi ABI, n int) (regs, error)
+	// keepsFirst tells how far above the stack pointer an instruction stores the register of
+	// a Go function's first argument.
+	keepsFirst(code []byte) (int, bool)
 }

@@ -4,6 +4,8 @@
 package uprobe
 
 import (
+	"bytes"
+	"debug/elf"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -181,4 +183,29 @@ func TestPlacesARM64(t *testing.T) {
 	in = arm64{}.decode([]byte(words(0x17ffffff)), 0x1000, Kernel{})
 	assert.EqualValues(t, 0xffc, in.target, "backwards")
 	assert.Equal(t, jump, in.flow)
+}
+
+// Where a Go function keeps its first argument.
+func TestHome(t *testing.T) {
+	home := func(a arch, code string) (int, error) {
+		f := &File{arch: a, r: bytes.NewReader([]byte(code)), elf: &elf.File{Progs: []*elf.Prog{{
+			ProgHeader: elf.ProgHeader{Type: elf.PT_LOAD, Vaddr: 0x1000, Filesz: uint64(len(code))},
+		}}}}
+		return f.Home(Func{Name: "f", Addr: 0x1000, Size: uint64(len(code)), Go: true}, Kernel{})
+	}
+	const (
+		prologue = "\x55\x48\x89\xe5\x48\x83\xec\x60" // push rbp; mov rbp, rsp; sub rsp, 0x60
+		call     = "\xe8\x00\x01\x00\x00"
+	)
+	at, err := home(amd64{}, prologue+"\x48\x89\x44\x24\x70"+call) // mov [rsp+0x70], rax
+	require.NoError(t, err)
+	assert.Equal(t, 0x70, at)
+	_, err = home(amd64{}, prologue+"\x48\x89\x44\x24\x68"+call) // a local variable
+	require.ErrorContains(t, err, "does not keep its first argument at 0x70")
+	_, err = home(amd64{}, "\x48\x29\xc4"+call) // sub rsp, rax
+	require.ErrorContains(t, err, "size that is not known")
+	// str x30, [sp, #-112]!; stur x29, [sp, #-8]; sub x29, sp, #8; str x0, [sp, #120]; bl
+	at, err = home(arm64{}, words(0xf8190ffe, 0xf81f83fd, 0xd10023fd, 0xf9003fe0, 0x94000010))
+	require.NoError(t, err)
+	assert.Equal(t, 120, at)
 }

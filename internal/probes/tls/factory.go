@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package tls is the Daemon "tls": the plaintext of connections that selected
-// processes encrypt with OpenSSL, BoringSSL or GnuTLS. It adds to the Daemon socket,
+// processes encrypt with OpenSSL, BoringSSL, GnuTLS or Go. It adds to the Daemon socket,
 // whose protocols then work over TLS as they do without.
 package tls
 
@@ -31,7 +31,7 @@ func Factory() probe.Factory {
 		Manifest: probe.Manifest{
 			Name:      Name,
 			Kind:      probe.Daemon,
-			Summary:   "the plaintext of connections that OpenSSL, BoringSSL or GnuTLS encrypt",
+			Summary:   "the plaintext of connections that OpenSSL, BoringSSL, GnuTLS or Go encrypt",
 			DependsOn: []string{"socket", "discovery"},
 			Extends:   "socket",
 			Stability: component.StabilityLevelDevelopment,

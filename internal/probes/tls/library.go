@@ -69,6 +69,12 @@ func examine(open *os.File, k uprobe.Kernel) (*library, error) {
 	if err != nil {
 		return nil, errNothing
 	}
+	if f.GoVersion() != "" {
+		// One that uses a library in C instead has no functions of this one.
+		if l, err := goTLS(f, k); !errors.Is(err, errNothing) {
+			return l, err
+		}
+	}
 	fns, err := f.Funcs(functions...)
 	if err != nil || len(fns) == 0 {
 		return nil, errNothing

@@ -226,6 +226,9 @@ const (
 	objectProgTlsEnter           = "tls_enter"
 	objectProgTlsEnterCounted    = "tls_enter_counted"
 	objectProgTlsEnterHandshake  = "tls_enter_handshake"
+	objectProgTlsGoHandshake     = "tls_go_handshake"
+	objectProgTlsGoRead          = "tls_go_read"
+	objectProgTlsGoWrite         = "tls_go_write"
 	objectProgTlsLeaveHandshake  = "tls_leave_handshake"
 	objectProgTlsLeaveHandshake0 = "tls_leave_handshake0"
 	objectProgTlsLeaveRead       = "tls_leave_read"
@@ -295,6 +298,9 @@ type objectProgramSpecs struct {
 	TlsEnter           *ebpf.ProgramSpec `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.ProgramSpec `ebpf:"tls_enter_counted"`
 	TlsEnterHandshake  *ebpf.ProgramSpec `ebpf:"tls_enter_handshake"`
+	TlsGoHandshake     *ebpf.ProgramSpec `ebpf:"tls_go_handshake"`
+	TlsGoRead          *ebpf.ProgramSpec `ebpf:"tls_go_read"`
+	TlsGoWrite         *ebpf.ProgramSpec `ebpf:"tls_go_write"`
 	TlsLeaveHandshake  *ebpf.ProgramSpec `ebpf:"tls_leave_handshake"`
 	TlsLeaveHandshake0 *ebpf.ProgramSpec `ebpf:"tls_leave_handshake0"`
 	TlsLeaveRead       *ebpf.ProgramSpec `ebpf:"tls_leave_read"`
@@ -443,6 +449,9 @@ type objectPrograms struct {
 	TlsEnter           *ebpf.Program `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.Program `ebpf:"tls_enter_counted"`
 	TlsEnterHandshake  *ebpf.Program `ebpf:"tls_enter_handshake"`
+	TlsGoHandshake     *ebpf.Program `ebpf:"tls_go_handshake"`
+	TlsGoRead          *ebpf.Program `ebpf:"tls_go_read"`
+	TlsGoWrite         *ebpf.Program `ebpf:"tls_go_write"`
 	TlsLeaveHandshake  *ebpf.Program `ebpf:"tls_leave_handshake"`
 	TlsLeaveHandshake0 *ebpf.Program `ebpf:"tls_leave_handshake0"`
 	TlsLeaveRead       *ebpf.Program `ebpf:"tls_leave_read"`
@@ -457,6 +466,9 @@ func (p *objectPrograms) Close() error {
 		p.TlsEnter,
 		p.TlsEnterCounted,
 		p.TlsEnterHandshake,
+		p.TlsGoHandshake,
+		p.TlsGoRead,
+		p.TlsGoWrite,
 		p.TlsLeaveHandshake,
 		p.TlsLeaveHandshake0,
 		p.TlsLeaveRead,

@@ -1,0 +1,82 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command https is built by many toolchains, also old ones:
+//
+//	https serve PORT                 a server with a certificate of its own
+//	https get N CALLERS [h2] URL     so many requests by each caller; URL/CALLER-NUMBER
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+func main() {
+	if os.Args[1] == "serve" {
+		serve(os.Args[2])
+	}
+	n, _ := strconv.Atoi(os.Args[2])
+	callers, _ := strconv.Atoi(os.Args[3])
+	get(n, callers, os.Args[len(os.Args)-2] == "h2", os.Args[len(os.Args)-1])
+}
+
+func serve(port string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	check(err)
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		fmt.Fprintln(w, r.URL.Path)
+	})
+	s := http.Server{Addr: "127.0.0.1:" + port, TLSConfig: &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+	}}
+	log.Fatal(s.ListenAndServeTLS("", ""))
+}
+
+func get(n, callers int, h2 bool, url string) {
+	var wg sync.WaitGroup
+	client := http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: h2, MaxIdleConnsPerHost: callers,
+	}}
+	for c := 0; c < callers; c++ {
+		wg.Add(1)
+		go func(c int) {
+			defer wg.Done()
+			for i := 0; i < n; i++ {
+				res, err := client.Post(fmt.Sprintf("%s/%d-%d", url, c, i), "text/plain", bytes.NewReader(make([]byte, 100*(i%10))))
+				check(err)
+				_, err = io.Copy(io.Discard, res.Body)
+				check(err)
+				check(res.Body.Close())
+				if res.StatusCode != http.StatusOK {
+					log.Fatal(res.Status)
+				}
+			}
+		}(c)
+	}
+	wg.Wait()
+	time.Sleep(2 * time.Second) // the receiver finds its executable, and reads
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
