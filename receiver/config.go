@@ -23,6 +23,9 @@ type Config struct {
 	CollectionInterval time.Duration `mapstructure:"collection_interval"`
 	// OnUnsupported says what happens when a probe cannot run on this kernel.
 	OnUnsupported Policy `mapstructure:"on_unsupported"`
+	// ExistingInstrumentation says whether spans are made of processes that were seen to
+	// export spans by themselves, over OTLP. Their metrics are made in any case.
+	ExistingInstrumentation Existing `mapstructure:"existing_instrumentation"`
 	// Targets select processes, the first match wins. Without any, all
 	// processes but the collector itself are selected.
 	Targets []TargetConfig `mapstructure:"targets"`
@@ -67,6 +70,25 @@ func (p Policy) Validate() error {
 		return nil
 	}
 	return fmt.Errorf("%q is not known; use %q or %q", string(p), Degrade, Fail)
+}
+
+// Existing says what happens to the spans of processes that export spans by themselves.
+type Existing string
+
+// What can be done about them.
+const (
+	// Skip leaves them to the process.
+	Skip Existing = "skip"
+	// Keep makes them all the same.
+	Keep Existing = "keep"
+)
+
+// Validate refuses all but the known values.
+func (e Existing) Validate() error {
+	if e == Skip || e == Keep {
+		return nil
+	}
+	return fmt.Errorf("%q is not known; use %q or %q", string(e), Skip, Keep)
 }
 
 var (
@@ -134,6 +156,8 @@ func newDefaultConfig(factories map[string]probe.Factory) *Config {
 		ResourceAttributes: metadata.DefaultResourceAttributesConfig(),
 		Events:             metadata.DefaultEventsConfig(),
 		factories:          factories,
+
+		ExistingInstrumentation: Skip,
 	}
 	for name, f := range factories {
 		if m := &f.Manifest; m.Kind == probe.Instrument && m.Deprecated == nil && !m.OptIn && f.Instance == nil {

@@ -45,6 +45,7 @@ func newManager(set engineSettings) (engine, error) {
 		Config: manager.Config{
 			CollectionInterval: cfg.CollectionInterval,
 			FailUnsupported:    cfg.OnUnsupported == Fail,
+			KeepInstrumented:   cfg.ExistingInstrumentation == Keep,
 			Probes:             chosen,
 			Variants:           cfg.Variants,
 			Selection:          selection,

@@ -32,6 +32,8 @@ type Config struct {
 	Probes map[string]any
 	// Variants forces variants by the name of the probe.
 	Variants map[string]string
+	// KeepInstrumented tells to make spans also of processes that export spans by themselves.
+	KeepInstrumented bool
 	// Selection is given to the probes.
 	Selection any
 	// Retry says how refused telemetry is sent again.
@@ -189,6 +191,7 @@ func (m *Manager) settings(u *unit) probe.Settings {
 		Processes:          &m.processes,
 		Clock:              m.clock,
 		Selection:          m.set.Config.Selection,
+		KeepInstrumented:   m.set.Config.KeepInstrumented,
 	}
 }
 

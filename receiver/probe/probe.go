@@ -46,6 +46,9 @@ type Settings struct {
 	Processes Processes
 	// Clock converts the kernel's time.
 	Clock Clock
+	// KeepInstrumented tells that spans are wanted also of processes that export spans by
+	// themselves.
+	KeepInstrumented bool
 	// Targets is what the user selected, compiled by the receiver. It is only of use to
 	// the Daemon that follows processes.
 	Selection any

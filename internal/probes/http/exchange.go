@@ -31,6 +31,10 @@ func (h *handler) exchange(ex *http1.Exchange) {
 		p.counts.Delivered++
 		return
 	}
+	if p.leaves(c, ex.Method, f.target.path) {
+		p.at.ex = nil
+		return
+	}
 	p.at.series, p.at.remote = s, parseContext(ex)
 	if tracing.Dropped(ex.RequestTag.Decided, &p.at.remote) {
 		p.counts.SampledOut++

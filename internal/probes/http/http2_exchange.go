@@ -40,6 +40,10 @@ func (h *handler2) exchange(in *http2.Exchange) {
 		p.counts.Delivered++
 		return
 	}
+	if p.leaves(c, a.ex.Method, a.facts.target.path) {
+		a.ex = http1.Exchange{}
+		return
+	}
 	a.remote = parseContext(&a.ex)
 	if !a.remote.Says() && in.GRPCTraceBin != nil {
 		grpcTraceBin(&a.remote, in.GRPCTraceBin)

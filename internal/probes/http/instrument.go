@@ -14,6 +14,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/intern"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
@@ -50,6 +51,7 @@ func Factory() probe.Factory {
 // instrument is the probe.
 type instrument struct {
 	cfg       *Config
+	log       *zap.Logger
 	emit      probe.Emitter
 	clock     probe.Clock
 	processes probe.Processes
@@ -93,7 +95,7 @@ func newInstrument(set probe.Settings, cfg *Config) (*instrument, error) {
 		return nil, err
 	}
 	p := &instrument{
-		cfg: cfg, emit: set.Emit, clock: set.Clock, processes: set.Processes,
+		cfg: cfg, log: set.Logger, emit: set.Emit, clock: set.Clock, processes: set.Processes,
 		traces:   set.Signals.Has(probe.Traces),
 		router:   r,
 		names:    make([]string, len(cfg.Routes)*len(methods)),

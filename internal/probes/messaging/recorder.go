@@ -70,6 +70,10 @@ func (r *recorder) record(c *Conn, op *Operation) {
 		r.counts.Delivered++
 		return
 	}
+	if r.tracer.Correlator.Exporters.Has(c.Process) {
+		r.counts.Filtered++
+		return
+	}
 	if tracing.Dropped(op.Message.Decided, &op.Remote) {
 		r.counts.SampledOut++
 		return

@@ -36,10 +36,12 @@ func Factory() probe.Factory {
 		DefaultConfig: defaultConfig,
 		New: func(set probe.Settings, config any) (probe.Probe, error) {
 			cfg := config.(*Config)
-			return &daemon{
+			d := &daemon{
 				set: set, cfg: cfg, table: stream.NewTable(cfg.MaxConnections),
 				correlator: correlate.New(correlate.DefaultLimits()),
-			}, nil
+			}
+			d.correlator.Exporters.Keep = set.KeepInstrumented
+			return d, nil
 		},
 	}
 }

@@ -7,6 +7,9 @@ import "slices"
 
 // Correlator is used on one goroutine.
 type Correlator struct {
+	// Exporters are the processes whose spans are left to them.
+	Exporters Exporters
+
 	limits Limits
 
 	conns         map[uint64]*Conn

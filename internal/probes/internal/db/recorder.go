@@ -69,6 +69,10 @@ func (r *Recorder) Record(c *Conn, ex *Exchange) {
 		r.counts.Delivered++
 		return
 	}
+	if r.tracer.Correlator.Exporters.Has(c.Process) {
+		r.counts.Filtered++
+		return
+	}
 	if tracing.Dropped(ex.Request.Decided, &ex.Remote) {
 		r.counts.SampledOut++
 		return
