@@ -208,7 +208,7 @@ func Prepare(manifests ...probe.Manifest) (*Set, error) {
 	for _, m := range manifests {
 		var objects []*object
 		for _, v := range m.Variants {
-			spec, err := v.Spec()
+			spec, err := v.Whole()
 			if err != nil {
 				return nil, fmt.Errorf("probe %s: variant %s: %w", m.Name, v.Name, err)
 			}

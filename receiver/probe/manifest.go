@@ -90,6 +90,9 @@ type Variant struct {
 	// Spec parses the variant's object. What the variant needs of a kernel is
 	// derived from it.
 	Spec func() (*ebpf.CollectionSpec, error)
+	// Adapt changes what Spec parsed, of whichever architecture, into what this variant
+	// loads, as the way in which programs are attached. It may be nil.
+	Adapt func(*ebpf.CollectionSpec)
 	// Programs are the ones of the object that the variant consists of. The
 	// others are removed before anything is loaded. Empty means all.
 	Programs []string
@@ -98,12 +101,23 @@ type Variant struct {
 	Loses []string
 }
 
+// Whole parses the variant's object and adapts it, with all its programs.
+//
+// Returns an error if the object cannot be parsed.
+func (v *Variant) Whole() (*ebpf.CollectionSpec, error) {
+	spec, err := v.Spec()
+	if err == nil && v.Adapt != nil {
+		v.Adapt(spec)
+	}
+	return spec, err
+}
+
 // Reduced parses the variant's object and leaves what the variant consists of: its
 // programs, and the maps that they use. That is what [Loading] carries.
 //
 // Returns an error if the object cannot be parsed or lacks one of the programs.
 func (v *Variant) Reduced() (*ebpf.CollectionSpec, error) {
-	spec, err := v.Spec()
+	spec, err := v.Whole()
 	if err != nil {
 		return nil, fmt.Errorf("its object cannot be read: %w", err)
 	}

@@ -25,7 +25,7 @@ func Needs(t testing.TB, manifest probe.Manifest, path string) {
 	t.Helper()
 	var b bytes.Buffer
 	for _, v := range manifest.Variants {
-		spec, err := v.Spec()
+		spec, err := v.Whole()
 		require.NoError(t, err, "variant %s", v.Name)
 		needs, err := compat.Needs(spec, v.Programs)
 		require.NoError(t, err, "variant %s", v.Name)

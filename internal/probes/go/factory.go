@@ -8,7 +8,6 @@ package golang
 import (
 	"fmt"
 
-	"github.com/cilium/ebpf"
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
@@ -56,13 +55,7 @@ func variants() []probe.Variant {
 		"the parent of calls made with gRPC, and of what HTTP/2 servers call",
 	}
 	return []probe.Variant{
-		{Name: uprobeMulti, Loses: loses, Spec: func() (*ebpf.CollectionSpec, error) {
-			spec, err := loadObject()
-			if err == nil {
-				uprobe.Multi(spec)
-			}
-			return spec, err
-		}},
+		{Name: uprobeMulti, Loses: loses, Spec: loadObject, Adapt: uprobe.Multi},
 		{Name: uprobePMU, Loses: loses, Spec: loadObject},
 	}
 }

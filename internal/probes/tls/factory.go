@@ -9,7 +9,6 @@ package tls
 import (
 	"fmt"
 
-	"github.com/cilium/ebpf"
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
@@ -50,13 +49,7 @@ func Factory() probe.Factory {
 
 func variants() []probe.Variant {
 	return []probe.Variant{
-		{Name: uprobeMulti, Spec: func() (*ebpf.CollectionSpec, error) {
-			spec, err := loadObject()
-			if err == nil {
-				uprobe.Multi(spec)
-			}
-			return spec, err
-		}},
+		{Name: uprobeMulti, Spec: loadObject, Adapt: uprobe.Multi},
 		{Name: uprobePMU, Spec: loadObject},
 	}
 }
