@@ -140,7 +140,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -149,6 +149,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectRec struct {
@@ -239,6 +245,7 @@ const (
 	objectMapGoProcesses          = "go_processes"
 	objectMapGoServing            = "go_serving"
 	objectMapProcConfig           = "proc_config"
+	objectMapProcRules            = "proc_rules"
 	objectMapProcs                = "procs"
 	objectMapSocketConns          = "socket_conns"
 	objectMapSocketCopies         = "socket_copies"
@@ -276,7 +283,9 @@ const (
 	objectProgSocketSysExit       = "socket_sys_exit"
 	objectProgSocketUnixClose     = "socket_unix_close"
 	objectProgSocketUnixReceive   = "socket_unix_receive"
+	objectProgSocketUnixReceived  = "socket_unix_received"
 	objectProgSocketUnixSend      = "socket_unix_send"
+	objectProgSocketUnixSent      = "socket_unix_sent"
 	objectVarGoFollowed           = "go_followed"
 	objectVarIdleNs               = "idle_ns"
 	objectVarMaxMisses            = "max_misses"
@@ -355,7 +364,9 @@ type objectProgramSpecs struct {
 	SocketSysExit       *ebpf.ProgramSpec `ebpf:"socket_sys_exit"`
 	SocketUnixClose     *ebpf.ProgramSpec `ebpf:"socket_unix_close"`
 	SocketUnixReceive   *ebpf.ProgramSpec `ebpf:"socket_unix_receive"`
+	SocketUnixReceived  *ebpf.ProgramSpec `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.ProgramSpec `ebpf:"socket_unix_send"`
+	SocketUnixSent      *ebpf.ProgramSpec `ebpf:"socket_unix_sent"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -366,6 +377,7 @@ type objectMapSpecs struct {
 	GoProcesses     *ebpf.MapSpec `ebpf:"go_processes"`
 	GoServing       *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules       *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.MapSpec `ebpf:"socket_copies"`
@@ -431,6 +443,7 @@ type objectMaps struct {
 	GoProcesses     *ebpf.Map `ebpf:"go_processes"`
 	GoServing       *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
+	ProcRules       *ebpf.Map `ebpf:"proc_rules"`
 	Procs           *ebpf.Map `ebpf:"procs"`
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
 	SocketCopies    *ebpf.Map `ebpf:"socket_copies"`
@@ -457,6 +470,7 @@ func (m *objectMaps) Close() error {
 		m.GoProcesses,
 		m.GoServing,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 		m.SocketConns,
 		m.SocketCopies,
@@ -522,7 +536,9 @@ type objectPrograms struct {
 	SocketSysExit       *ebpf.Program `ebpf:"socket_sys_exit"`
 	SocketUnixClose     *ebpf.Program `ebpf:"socket_unix_close"`
 	SocketUnixReceive   *ebpf.Program `ebpf:"socket_unix_receive"`
+	SocketUnixReceived  *ebpf.Program `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.Program `ebpf:"socket_unix_send"`
+	SocketUnixSent      *ebpf.Program `ebpf:"socket_unix_sent"`
 }
 
 func (p *objectPrograms) Close() error {
@@ -546,7 +562,9 @@ func (p *objectPrograms) Close() error {
 		p.SocketSysExit,
 		p.SocketUnixClose,
 		p.SocketUnixReceive,
+		p.SocketUnixReceived,
 		p.SocketUnixSend,
+		p.SocketUnixSent,
 	)
 }
 

@@ -111,7 +111,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -120,6 +120,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectRec struct {
@@ -208,6 +214,7 @@ const (
 	objectMapGoProcesses         = "go_processes"
 	objectMapGoServing           = "go_serving"
 	objectMapProcConfig          = "proc_config"
+	objectMapProcRules           = "proc_rules"
 	objectMapProcs               = "procs"
 	objectMapSocketConns         = "socket_conns"
 	objectMapSocketCounters      = "socket_counters"
@@ -318,6 +325,7 @@ type objectMapSpecs struct {
 	GoProcesses     *ebpf.MapSpec `ebpf:"go_processes"`
 	GoServing       *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules       *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
 	SocketConns     *ebpf.MapSpec `ebpf:"socket_conns"`
 	SocketCounters  *ebpf.MapSpec `ebpf:"socket_counters"`
@@ -380,6 +388,7 @@ type objectMaps struct {
 	GoProcesses     *ebpf.Map `ebpf:"go_processes"`
 	GoServing       *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
+	ProcRules       *ebpf.Map `ebpf:"proc_rules"`
 	Procs           *ebpf.Map `ebpf:"procs"`
 	SocketConns     *ebpf.Map `ebpf:"socket_conns"`
 	SocketCounters  *ebpf.Map `ebpf:"socket_counters"`
@@ -403,6 +412,7 @@ func (m *objectMaps) Close() error {
 		m.GoProcesses,
 		m.GoServing,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 		m.SocketConns,
 		m.SocketCounters,
