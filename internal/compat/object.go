@@ -33,6 +33,7 @@ type program struct {
 type object struct {
 	spec     *ebpf.CollectionSpec
 	programs []*program
+	maps     map[string]bool // of the spec; true for those that the programs use
 }
 
 // newObject takes the named programs of an object apart; no names mean all.
@@ -42,7 +43,10 @@ func newObject(spec *ebpf.CollectionSpec, names []string) (*object, error) {
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(spec.Programs))
 	}
-	o := &object{spec: spec}
+	o := &object{spec: spec, maps: make(map[string]bool, len(spec.Maps))}
+	for name := range spec.Maps {
+		o.maps[name] = false
+	}
 	kfuncs := prototypes(spec)
 	options := kconfigNames(spec)
 	sections := frozenSections(spec)
@@ -59,6 +63,9 @@ func newObject(spec *ebpf.CollectionSpec, names []string) (*object, error) {
 		}
 		for i := range ps.Instructions {
 			ins := &ps.Instructions[i]
+			if _, ok := o.maps[ins.Reference()]; ok {
+				o.maps[ins.Reference()] = true
+			}
 			if mem := sections[ins.Reference()]; mem != nil && ins.IsLoadFromMap() && ins.Src == asm.PseudoMapValue {
 				p.frozen[i] = value{kind: memory, n: ins.Constant >> 32, mem: mem}
 			}
@@ -77,6 +84,16 @@ func newObject(spec *ebpf.CollectionSpec, names []string) (*object, error) {
 		o.programs = append(o.programs, p)
 	}
 	return o, nil
+}
+
+// firstOf gives the first of some maps that the programs use; nothing if they use none.
+func (o *object) firstOf(some map[string]bool) string {
+	for _, name := range slices.Sorted(maps.Keys(some)) {
+		if o.maps[name] && !strings.HasPrefix(name, ".") {
+			return name
+		}
+	}
+	return ""
 }
 
 // frozenSections finds the sections that the loader freezes, so that the

@@ -252,9 +252,47 @@ func (s *Set) Resolve(k *kernel.Kernel) ([]Resolution, error) {
 		resolutions = append(resolutions, r)
 	}
 	for i, m := range s.manifests {
+		s.refuse(&resolutions[i], i, resolutions)
 		inherit(&resolutions[i], m.DependsOn, resolutions)
 	}
 	return resolutions, nil
+}
+
+// refuse rejects the variants of a probe that use a map of another one's object which
+// that one's chosen variant does not have.
+func (s *Set) refuse(r *Resolution, of int, all []Resolution) {
+	for _, name := range s.manifests[of].DependsOn {
+		d := slices.IndexFunc(all, func(o Resolution) bool { return o.Probe == name })
+		if d < 0 || all[d].Chosen() == nil {
+			continue
+		}
+		chosen := all[d].Chosen()
+		has := s.objects[d][chosen.Index].maps
+		wanting := make(map[string]bool) // those that only other variants of it use
+		for _, o := range s.objects[d] {
+			for m, used := range o.maps {
+				if used && !has[m] {
+					wanting[m] = true
+				}
+			}
+		}
+		var left []Candidate
+		for _, c := range r.Candidates {
+			if missing := s.objects[of][c.Index].firstOf(wanting); missing != "" {
+				reason := fmt.Sprintf("the variant %q of the probe %q has no map %s", chosen.Variant, name, missing)
+				r.Rejected = append(r.Rejected, Rejection{Variant: c.Variant, Index: c.Index, Reasons: []string{reason}})
+				continue
+			}
+			left = append(left, c)
+		}
+		if len(left) == len(r.Candidates) {
+			continue
+		}
+		r.Candidates = left
+		if len(left) == 0 {
+			r.State, r.Loses, r.Through = None, nil, append(r.Through, name)
+		}
+	}
 }
 
 // inherit passes on what the probes that a probe depends on lack. Those come
@@ -269,7 +307,9 @@ func inherit(r *Resolution, dependsOn []string, all []Resolution) {
 			continue
 		}
 		r.State = max(r.State, all[i].State)
-		r.Through = append(r.Through, name)
+		if !slices.Contains(r.Through, name) {
+			r.Through = append(r.Through, name)
+		}
 		for _, lost := range all[i].Loses {
 			if !slices.Contains(r.Loses, lost) {
 				r.Loses = append(r.Loses, lost)
