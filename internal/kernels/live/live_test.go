@@ -58,9 +58,14 @@ func choices(t *testing.T) (able []choice, unable map[variant]string, runs suppo
 	resolutions, err := set.Resolve(k)
 	require.NoError(t, err)
 	able, unable, runs = []choice{{name: "own choice"}}, map[variant]string{}, support.Told{}
+	extending := choice{forced: map[string]any{}}
 	for _, r := range resolutions {
 		for i, c := range r.Candidates {
 			if i == 0 || r.State == compat.None {
+				continue
+			}
+			if extendsSocket(r.Probe) {
+				extending.forced[r.Probe] = c.Variant
 				continue
 			}
 			// The first weaker variants of all probes together, then the second: to start takes long.
@@ -83,8 +88,16 @@ func choices(t *testing.T) (able []choice, unable map[variant]string, runs suppo
 			unable[variant{r.Probe, rejected.Variant}] = rejected.Reasons[0]
 		}
 	}
+	if len(extending.forced) > 0 {
+		extending.name = "weaker of those that extend socket"
+		able = append(able, extending)
+	}
 	return able, unable, runs
 }
+
+// extendsSocket tells of a probe that not every variant of the probe socket can be
+// joined by: they are left out where that one's variant is forced.
+func extendsSocket(probe string) bool { return probe == "tls" || probe == "go" }
 
 // variant is one variant of one probe.
 type variant struct{ probe, name string }
@@ -114,6 +127,10 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 		if f.Manifest.Kind == probe.Instrument {
 			all[f.Manifest.Name] = map[string]any{}
 		}
+	}
+	if variants, ok := settings["variants"].(map[string]any); ok && variants["socket"] != nil {
+		delete(all, "go")
+		all["tls"] = map[string]any{"off": true}
 	}
 	conf := confmap.NewFromStringMap(map[string]any{"collection_interval": "1s", "targets": []any{map[string]any{"exe": self}}, "probes": all})
 	require.NoError(t, conf.Merge(confmap.NewFromStringMap(settings)))

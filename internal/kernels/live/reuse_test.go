@@ -39,8 +39,16 @@ func TestReusedPID(t *testing.T) {
 	server := w.start(t, func(int) {}, "raw-server", "127.0.0.1:0")
 	address, err := server.out.ReadString('\n')
 	require.NoError(t, err)
+	executed := map[int]int{}
 	request := func(role, path string) int {
-		p := w.start(t, func(int) {}, role, strings.TrimSpace(address), "keep", "GET:"+path)
+		// What is to be known of a process is read while it runs.
+		p := w.start(t, func(pid int) {
+			require.Eventually(t, func() bool {
+				return sinks.execs(&workload{roles: map[string]string{strconv.Itoa(pid): role}}) == executed[pid]+1
+			},
+				time.Minute, 5*time.Millisecond)
+			executed[pid]++
+		}, role, strings.TrimSpace(address), "keep", "GET:"+path)
 		require.True(t, p.end(t).Success())
 		return p.cmd.Process.Pid
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -130,6 +131,9 @@ func testUnseen(t *testing.T, c choice) {
 		factories = append(factories, f)
 		if f.Manifest.Name == "http" {
 			chosen["http"] = f.DefaultConfig()
+		}
+		if f.Manifest.Name == tls.Name {
+			chosen[tls.Name] = &tls.Config{Off: true}
 		}
 	}
 	m := manager.New(manager.Settings{

@@ -41,7 +41,7 @@ func TestWays(t *testing.T) {
 }
 
 func testWays(t *testing.T, c choice, variant string) {
-	settings := map[string]any{"probes": map[string]any{"http": map[string]any{}}}
+	settings := map[string]any{}
 	if c.forced != nil {
 		settings["variants"] = c.forced
 		variant = c.forced["socket"].(string)
