@@ -106,9 +106,12 @@ bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 .PHONY: bench-load
-bench-load: install-deps ## what the receiver costs a loaded nginx, and itself (as root)
+bench-load: install-deps ## what the receiver costs a loaded nginx or Go server, and itself (as root)
 	cd internal/loadbench && $(GO) build -o ../../bin/loadbench .
 	bin/loadbench $(BENCHLOAD)
+	bin/loadbench -tls $(BENCHLOAD)
+	bin/loadbench -server go $(BENCHLOAD)
+	bin/loadbench -server go -tls $(BENCHLOAD)
 
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME

@@ -78,6 +78,18 @@ static __always_inline __u64 current_of(__u64 g0, const struct go_process *p)
 	return curg;
 }
 
+/* Notes what a goroutine takes part in. Go uses the memory of those that have ended
+ * again, so most are in the map, and are changed there: that costs less. */
+static __always_inline void take_part(struct goroutine *g, const struct thread *in)
+{
+	struct thread *t = bpf_map_lookup_elem(&go_goroutines, g);
+
+	if (t)
+		*t = *in;
+	else if (bpf_map_update_elem(&go_goroutines, g, in, BPF_ANY))
+		go_count(G_FULL);
+}
+
 /* At the call of runqput(p, newg, next) in runtime.newproc: a goroutine is about to be
  * put in line. It takes part in what the one does that started it. */
 SEC("uprobe")
@@ -86,7 +98,7 @@ int go_start(struct pt_regs *ctx)
 	__u64 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct go_process *p = go_process(tgid);
 	struct goroutine parent = {.tgid = tgid}, child = {.tgid = tgid};
-	struct thread *t = 0;
+	struct thread none = {}, *t = 0;
 
 	if (!p)
 		return 0;
@@ -95,12 +107,13 @@ int go_start(struct pt_regs *ctx)
 	if (parent.g)
 		t = bpf_map_lookup_elem(&go_goroutines, &parent);
 	if (!t || !(t->conn[0] | t->conn[1] | t->conn[2] | t->conn[3])) {
-		bpf_map_delete_elem(&go_goroutines, &child);
+		t = bpf_map_lookup_elem(&go_goroutines, &child);
+		if (t)
+			*t = none;
 		return 0;
 	}
 	go_count(G_STARTED);
-	if (bpf_map_update_elem(&go_goroutines, &child, t, BPF_ANY))
-		go_count(G_FULL);
+	take_part(&child, t);
 	return 0;
 }
 
@@ -144,8 +157,7 @@ int go_take(struct pt_regs *ctx)
 	if (!t)
 		return 0; /* it is written by the goroutine that made it */
 	go_count(G_TAKEN);
-	if (bpf_map_update_elem(&go_goroutines, &g, t, BPF_ANY))
-		go_count(G_FULL);
+	take_part(&g, t);
 	bpf_map_delete_elem(&go_handed, &key);
 	return 0;
 }

@@ -18,7 +18,7 @@ test=(
 	nghttp2-client python3-grpcio # HTTP/2 and gRPC
 	dnsmasq-base bind9-dnsutils # a DNS server and its client
 	sysbench libmemcached-tools # loads of databases
-	curl wrk hey apache2-utils python3 nodejs # clients and runtimes
+	curl wrk hey apache2-utils python3 nodejs openssl wget # clients and runtimes
 	libbpf-tools # objects that nobody here wrote
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

@@ -38,14 +38,81 @@ struct {
 	__type(value, struct thread);
 } go_goroutines SEC(".maps");
 
-/* Where the request begins that a connection of a Go program is not yet answered. A
- * goroutine may live on, and what it does then belongs to no request. */
+/* Requests of Go programs that are not yet answered, by the connection's number. A
+ * goroutine may live on, and what it does then belongs to no request. It is a table of
+ * buckets, which costs the program less than a hash. What falls out counts as answered:
+ * of a thousand requests at a time one in some thousands. */
+struct go_request {
+	__u64 conn;
+	__u32 seq;
+	__u32 pad;
+};
+
+#define GO_BUCKETS 4096
+#define GO_WAYS 4
+
+struct go_bucket {
+	struct go_request r[GO_WAYS];
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, __u32);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GO_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct go_bucket);
 } go_serving SEC(".maps");
+
+static __always_inline struct go_bucket *go_bucket(__u64 id)
+{
+	__u32 at = (id >> 10 ^ id >> 24) & (GO_BUCKETS - 1);
+
+	return bpf_map_lookup_elem(&go_serving, &at);
+}
+
+static __always_inline void serving_add(__u64 id, __u32 seq)
+{
+	struct go_bucket *b = go_bucket(id);
+	int way = seq & (GO_WAYS - 1);
+
+	if (!b)
+		return;
+#pragma unroll
+	for (int i = 0; i < GO_WAYS; i++)
+		if (!b->r[i].conn)
+			way = i;
+#pragma unroll
+	for (int i = 0; i < GO_WAYS; i++)
+		if (b->r[i].conn == id)
+			way = i;
+	way &= GO_WAYS - 1;
+	b->r[way].seq = seq;
+	b->r[way].conn = id;
+}
+
+static __always_inline void serving_remove(__u64 id)
+{
+	struct go_bucket *b = go_bucket(id);
+
+	if (!b)
+		return;
+#pragma unroll
+	for (int i = 0; i < GO_WAYS; i++)
+		if (b->r[i].conn == id)
+			b->r[i].conn = 0;
+}
+
+static __always_inline bool serving_has(__u64 id, __u32 seq)
+{
+	struct go_bucket *b = go_bucket(id);
+
+	if (!b || !id)
+		return false;
+#pragma unroll
+	for (int i = 0; i < GO_WAYS; i++)
+		if (b->r[i].conn == id && b->r[i].seq == seq)
+			return true;
+	return false;
+}
 
 static __always_inline bool is_go(void)
 {
@@ -86,7 +153,7 @@ __noinline int goroutine_open(__u64 id, __u32 seq, __u8 decided)
 
 	if (!current_goroutine(&g))
 		return 0;
-	bpf_map_update_elem(&go_serving, &id, &seq, BPF_ANY);
+	serving_add(id, seq);
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
 	if (t) {
 		thread_add(t, id, seq, decided);
@@ -102,7 +169,7 @@ __noinline int goroutine_done(__u64 id)
 	struct goroutine g;
 	struct thread *t;
 
-	bpf_map_delete_elem(&go_serving, &id);
+	serving_remove(id);
 	if (!current_goroutine(&g))
 		return 0;
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
@@ -116,8 +183,6 @@ static __always_inline void goroutine_only(struct seg *s)
 {
 	struct goroutine g;
 	struct thread *t;
-	__u64 id;
-	__u32 *seq;
 
 	if (!current_goroutine(&g))
 		return;
@@ -125,9 +190,7 @@ static __always_inline void goroutine_only(struct seg *s)
 	if (!t)
 		return;
 	thread_only(t, s);
-	id = s->parent_conn;
-	seq = bpf_map_lookup_elem(&go_serving, &id);
-	if (seq && *seq == s->parent_seq) {
+	if (serving_has(s->parent_conn, s->parent_seq)) {
 		s->goroutine = 1;
 		return;
 	}

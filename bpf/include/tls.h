@@ -4,9 +4,8 @@
 #define __EBPFRECEIVER_TLS_H
 
 enum tls_counter {
-	T_SEEN,	    /* runs of plaintext */
-	T_JOINED,   /* of these, taken for segments of a connection */
-	T_FILTERED, /* of processes that are not observed, or peeked at */
+	T_JOINED,   /* runs of plaintext, taken for segments of a connection */
+	T_FILTERED, /* of processes that are not observed any more */
 	T_UNJOINED, /* lost: no connection is known to carry them */
 	T_BUSY,	    /* lost: all scratch buffers were in use */
 	T_STORAGE,  /* lost: no memory for what a thread does */
@@ -85,25 +84,18 @@ __noinline int give_slot(struct conn *c)
 	return 0;
 }
 
-/* The connection that an object belongs to. That is settled when it is first used,
- * by the encrypted socket that the thread used last: within the same call, or, where
- * a program moves the records itself, just before. It stays so until the socket
- * sends no more; then the memory may be another connection's object. Gives its
- * number, 0 if there is none. */
-__noinline __u64 tls_find(__u64 object)
+/* The connection that an object belongs to is settled when it is first used, by the
+ * encrypted socket that the thread used last: within the same call, or, where a
+ * program moves the records itself, just before. It stays so until the socket sends
+ * no more; then the memory may be another connection's object. Gives its number, or
+ * id, which was known before, if there is no better one. */
+__noinline __u64 tls_join(__u64 object, __u64 id)
 {
 	struct tls_key key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
-	__u64 *known = bpf_map_lookup_elem(&tls_objects, &key), id = 0, last;
-	struct tls_thread *t;
+	struct tls_thread *t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0);
 	struct conn *c;
+	__u64 last;
 
-	if (known) {
-		id = *known;
-		c = bpf_map_lookup_elem(&tls_conns, &id);
-		if (c && !c->fin_sent)
-			return id;
-	}
-	t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0);
 	if (!t)
 		return id;
 	last = t->last;
@@ -114,6 +106,15 @@ __noinline __u64 tls_find(__u64 object)
 	if (last != id)
 		bpf_map_update_elem(&tls_objects, &key, &last, BPF_ANY);
 	return last;
+}
+
+/* Its number as far as it is known. */
+static __always_inline __u64 tls_known(__u64 object, __u32 tgid)
+{
+	struct tls_key key = {.object = object, .tgid = tgid};
+	__u64 *known = bpf_map_lookup_elem(&tls_objects, &key);
+
+	return known ? *known : 0;
 }
 
 /* Whether the connection's process is observed. */
@@ -147,12 +148,22 @@ static __always_inline bool tls_captured(struct conn *c, __u32 tgid)
 static __always_inline struct conn *plaintext_conn(__u64 object)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	__u64 id = tls_find(object);
-	struct conn *c = bpf_map_lookup_elem(&tls_conns, &id);
+	struct conn *c;
+	__u64 id;
 
-	tls_count(T_SEEN);
+	/* A thread that has used no such socket is mostly one of a process that is
+	 * not observed. */
+	if (!bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0) &&
+	    proc_state(tgid) == PROC_IGNORED)
+		return 0;
+	id = tls_known(object, tgid);
+	c = bpf_map_lookup_elem(&tls_conns, &id);
+	if (!c || c->fin_sent) {
+		id = tls_join(object, id);
+		c = bpf_map_lookup_elem(&tls_conns, &id);
+	}
 	if (!c) {
-		tls_count(proc_state(tgid) == PROC_IGNORED ? T_FILTERED : T_UNJOINED);
+		tls_count(T_UNJOINED);
 		return 0;
 	}
 	if (!tls_captured(c, tgid)) {

@@ -67,6 +67,13 @@ int BPF_KPROBE(tls_enter_counted, void *object, void *buf, __u64 len, void *done
 	return enter((__u64)object, (__u64)buf, (__u64)done);
 }
 
+/* int f(object, buf, len, flags, size_t *done) */
+SEC("uprobe")
+int BPF_KPROBE(tls_enter_flagged, void *object, void *buf, __u64 len, __u64 flags, void *done)
+{
+	return enter((__u64)object, (__u64)buf, (__u64)done);
+}
+
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_leave_read, int ret)
 {
@@ -94,7 +101,7 @@ static __always_inline int handshake_done(bool done)
 	if (!call || !call->object)
 		return 0;
 	if (done)
-		tls_find(call->object);
+		tls_join(call->object, 0);
 	call->object = 0;
 	return 0;
 }

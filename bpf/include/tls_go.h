@@ -39,7 +39,7 @@ int tls_go_handshake(struct pt_regs *ctx)
 	if (bpf_probe_read_user(&key.object, sizeof(key.object), (void *)GO_ARG1(ctx)))
 		return 0;
 	bpf_map_delete_elem(&tls_objects, &key);
-	tls_find(key.object);
+	tls_join(key.object, 0);
 	return 0;
 }
 

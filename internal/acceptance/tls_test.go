@@ -6,19 +6,26 @@
 package acceptance
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,7 +63,7 @@ func startTLSNginx(t testing.TB) *nginx {
 	t.Helper()
 	cert, key := certificate(t, t.TempDir())
 	return startNginxWith(t, freePort(t), noBackend, strings.NewReplacer(
-		"listen 127.0.0.1:%d;", "listen 127.0.0.1:%d ssl;", "listen [::1]:%[1]d;",
+		"listen 127.0.0.1:%d;", "listen 127.0.0.1:%d ssl http2;", "listen [::1]:%[1]d;",
 		fmt.Sprintf("ssl_certificate %s; ssl_certificate_key %s;", cert, key)).Replace(nginxConfig))
 }
 
@@ -98,11 +105,14 @@ func TestProgramsOverTLS(t *testing.T) {
 				run(t, "curl", "-sSk", "--fail", n.https(fmt.Sprintf("/hello?curl=%d", i)))
 			}
 		}},
+		"http1": {3, "curl", func() {
+			run(t, "curl", "-sSk", "--http1.1", "--fail", n.https("/hello?http1=[1-3]"))
+		}},
 		"reused": {4, "curl", func() {
 			run(t, "curl", "-sSk", "--fail", n.https("/hello?reused=[1-4]"))
 		}},
 		"tls12": {3, "curl", func() {
-			run(t, "curl", "-sSk", "--tls-max", "1.2", "--fail", n.https("/hello?tls12=[1-3]"))
+			run(t, "curl", "-sSk", "--tls-max", "1.2", "--http1.1", "--fail", n.https("/hello?tls12=[1-3]"))
 		}},
 		"big": {2, "curl", func() {
 			run(t, "curl", "-sSk", "--fail", "-o", "/dev/null", n.https("/files/big?big=[1-2]"))
@@ -122,6 +132,7 @@ func TestProgramsOverTLS(t *testing.T) {
 			}
 		}},
 	}
+	versions := map[string]string{"curl": "2", "reused": "2", "big": "2", "http1": "1.1", "tls12": "1.1", "gnutls": "1.1", "s_client": "1.1"}
 	for name := range clients {
 		clients[name].run()
 	}
@@ -132,8 +143,8 @@ func TestProgramsOverTLS(t *testing.T) {
 	servers := c.spansOf(ptrace.SpanKindServer, of(workers...))
 	all := c.spansOf(ptrace.SpanKindClient, func(attrs) bool { return true })
 	assert.Len(t, servers, len(entries), "as many as in the access log")
-	tls := accounts["tls"]
-	assert.Zero(t, tls.totalLost())
+	ours := accounts["tls"]
+	assert.Zero(t, ours.totalLost())
 	for name, client := range clients {
 		t.Run(name, func(t *testing.T) {
 			logged := 0
@@ -148,6 +159,9 @@ func TestProgramsOverTLS(t *testing.T) {
 				if q, _ := sp.attr("url.query").(string); strings.HasPrefix(q, name+"=") {
 					got++
 					assert.Equal(t, "https", sp.attr("url.scheme"))
+					if version, ok := versions[name]; ok {
+						assert.Equal(t, version, sp.attr("network.protocol.version"))
+					}
 					assert.EqualValues(t, n.port, sp.attr("server.port"))
 					assert.Equal(t, "127.0.0.1", sp.attr("client.address"))
 					assert.EqualValues(t, 200, sp.attr("http.response.status_code"))
@@ -167,4 +181,107 @@ func TestProgramsOverTLS(t *testing.T) {
 			assert.Equal(t, logged, got, "spans of the client")
 		})
 	}
+}
+
+// TestTLSConnectionOlderThanTheCollector: its handshake was never seen.
+func TestTLSConnectionOlderThanTheCollector(t *testing.T) {
+	live(t)
+	n := startTLSNginx(t)
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port), &tls.Config{InsecureSkipVerify: true})
+	require.NoError(t, err)
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	get := func(path string) {
+		_, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n")
+		require.NoError(t, err)
+		receive(t, r, "GET")
+	}
+	get("/hello?before")
+	c := startCollector(t, n.target()+"probes: {http: {}}")
+	get("/hello?after=1")
+	get("/missing?after=2")
+	pids := n.pids(t)
+	require.NoError(t, conn.Close())
+	n.quit(t)
+	c.settle(t)
+	c.shutdown(t)
+	spans := c.spansOf(ptrace.SpanKindServer, of(pids...))
+	require.Len(t, spans, 2)
+	assert.Equal(t, "after=1", spans[0].attr("url.query"))
+	assert.Equal(t, "https", spans[0].attr("url.scheme"))
+	assert.Equal(t, "/missing", spans[1].attr("url.path"))
+	assert.Equal(t, int64(404), spans[1].attr("http.response.status_code"))
+}
+
+// TestManyProcessesOfOneLibrary start and end at random, some of them in the middle of
+// their requests, while others go on.
+func TestManyProcessesOfOneLibrary(t *testing.T) {
+	live(t)
+	n := startTLSNginx(t)
+	c := startCollector(t, fmt.Sprintf("probes: {http: {}}\ntargets: [{ports: %d}, {exe: /**/curl}]\n", n.port))
+	// curl has both libraries mapped, though it uses only one.
+	for _, file := range []string{"libssl", "libgnutls"} {
+		waitFor(t, "the first use of "+file, func() bool {
+			run(t, "curl", "-sSk", "--fail", n.https("/hello?first"))
+			return attachedTo(c, file)
+		})
+	}
+	links := len(heldBy(t, c.pid())["link"])
+	const processes, each = 50, 20
+	var killed atomic.Int64
+	var wg sync.WaitGroup
+	atOnce := make(chan struct{}, 8)
+	for i := range processes {
+		atOnce <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-atOnce }()
+			cmd := exec.Command("curl", "-sSk", "--http1.1", "--fail", "-o", "/dev/null", n.https(fmt.Sprintf("/hello?p=%d-[1-%d]", i, each)))
+			if !assert.NoError(t, cmd.Start()) {
+				return
+			}
+			if i%5 == 0 {
+				time.Sleep(time.Duration(mathrand.IntN(60)) * time.Millisecond)
+				_ = cmd.Process.Kill()
+				killed.Add(1)
+			}
+			err := cmd.Wait()
+			assert.True(t, err == nil || i%5 == 0, "%v", err)
+		})
+	}
+	wg.Wait()
+	time.Sleep(time.Second) // ends are told, and nothing else is attached
+	assert.Len(t, heldBy(t, c.pid())["link"], links, "uprobes")
+	workers := n.pids(t)
+	entries := n.quit(t)
+	accounts := c.settle(t)
+	c.shutdown(t)
+	logged := map[string]int{}
+	for _, e := range entries {
+		if e.Status == 200 {
+			logged[e.URI]++
+		}
+	}
+	servers := map[string]int{}
+	for _, sp := range c.spansOf(ptrace.SpanKindServer, of(workers...)) {
+		if sp.attr("http.response.status_code") == int64(200) {
+			servers[fmt.Sprint(sp.attr("url.path"), "?", sp.attr("url.query"))]++
+		}
+	}
+	assert.Equal(t, logged, servers)
+	whole := map[string]int{}
+	for _, sp := range c.spansOf(ptrace.SpanKindClient, func(attrs) bool { return true }) {
+		u, _ := sp.attr("url.full").(string)
+		if _, p, ok := strings.Cut(u, "?p="); ok {
+			p, _, _ = strings.Cut(p, "-")
+			whole[p]++
+		}
+	}
+	for i := range processes {
+		if i%5 != 0 {
+			assert.Equal(t, each, whole[strconv.Itoa(i)], "spans of process %d", i)
+		}
+	}
+	a := accounts["tls"]
+	assert.Zero(t, a.totalLost())
+	t.Logf("%d processes, %d of them killed, %d requests in the log", processes, killed.Load(), len(entries))
 }

@@ -22,6 +22,7 @@ import (
 type kind struct {
 	name     string
 	ratio    float64 // of traces that are kept; 0: no receiver
+	without  string  // a probe that is left out
 	targets  []discovery.Selector
 	pipeline *pipeline
 	samples  []sample
@@ -45,17 +46,23 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	defer endSink()
-	s, endNginx, err := startNginx(ctx, dir)
+	s, endServer, err := startServer(ctx, dir, o.server, o.tls)
 	if err != nil {
 		return err
 	}
-	defer endNginx()
+	defer endServer()
 	kinds := []*kind{
 		{name: "bare"},
 		{name: "bare again (A/A)"},
 		{name: "nginx: metrics, 1 % spans", ratio: 0.01, targets: []discovery.Selector{{Exe: "**/nginx"}}},
 		{name: "nginx: metrics, all spans", ratio: 1, targets: []discovery.Selector{{Exe: "**/nginx"}}},
 		{name: "all processes: 1 % spans", ratio: 0.01},
+	}
+	if o.server != "nginx" {
+		targets := []discovery.Selector{{PID: s.worker}}
+		kinds = append(kinds[:2], &kind{name: o.server + ": metrics, 1 % spans", ratio: 0.01, targets: targets},
+			&kind{name: o.server + ": metrics, all spans", ratio: 1, targets: targets},
+			&kind{name: o.server + ": the same without go", ratio: 1, targets: targets, without: "go"})
 	}
 	if o.only != "" {
 		kinds = slices.DeleteFunc(kinds, func(k *kind) bool { return k.ratio > 0 && !strings.Contains(k.name, o.only) })
@@ -64,7 +71,7 @@ func bench(ctx context.Context, o options) error {
 		if k.ratio == 0 {
 			continue
 		}
-		if k.pipeline, err = newPipeline(ctx, sink, k.ratio, k.targets...); err != nil {
+		if k.pipeline, err = newPipeline(ctx, sink, k.without, k.ratio, k.targets...); err != nil {
 			return err
 		}
 		defer k.pipeline.stop(context.WithoutCancel(ctx))
@@ -76,7 +83,10 @@ func bench(ctx context.Context, o options) error {
 	defer endWrk()
 
 	debug.FreeOSMemory()
-	fmt.Printf("nginx under wrk, %d connections, %d rounds of %d slices of %v\n", o.connections, o.rounds, len(kinds), o.slice)
+	if o.tls {
+		fmt.Print("over TLS: ")
+	}
+	fmt.Printf("%s under wrk, %d connections, %d rounds of %d slices of %v\n", o.server, o.connections, o.rounds, len(kinds), o.slice)
 	for range o.rounds {
 		order := slices.Clone(kinds)
 		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
@@ -102,6 +112,16 @@ func bench(ctx context.Context, o options) error {
 	}
 	fmt.Printf("resident memory of all these receivers and exporters in one process: %d MiB\n", ownMemory()>>20)
 	return nil
+}
+
+func startServer(ctx context.Context, dir, kind string, tls bool) (*server, func(), error) {
+	switch kind {
+	case "nginx":
+		return startNginx(ctx, dir, tls)
+	case "go":
+		return startGo(ctx, tls)
+	}
+	return nil, nil, fmt.Errorf("there is no server %q; there are nginx and go", kind)
 }
 
 // settle is how long a slice runs before it is measured.
@@ -166,7 +186,7 @@ func take(s *server) (r reading, err error) {
 
 func print(kinds []*kind) {
 	base := kinds[0]
-	fmt.Printf("\n%-26s %12s %22s %20s %20s\n", "", "requests/s", "ratio (min–max)", "nginx µs/request", "own CPU s/1e6")
+	fmt.Printf("\n%-26s %12s %22s %20s %20s\n", "", "requests/s", "ratio (min–max)", "server µs/request", "own CPU s/1e6")
 	for _, k := range kinds {
 		ratios := make([]float64, 0, len(k.samples))
 		for i := range k.samples {

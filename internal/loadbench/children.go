@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -78,7 +77,7 @@ http {
   client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
   server {
     listen 127.0.0.1:%[2]d;
-    location = /status { stub_status; }
+%[3]s    location = /status { stub_status; }
     location / { root %[1]s/html; }
   }
 }
@@ -86,12 +85,13 @@ http {
 
 // server is the observed nginx.
 type server struct {
-	url    string
+	url    string // of the page
+	status string // of the number of requests
 	worker int
 	client http.Client
 }
 
-func startNginx(ctx context.Context, dir string) (*server, func(), error) {
+func startNginx(ctx context.Context, dir string, tls bool) (*server, func(), error) {
 	if err := os.MkdirAll(filepath.Join(dir, "html"), 0o755); err != nil {
 		return nil, nil, err
 	}
@@ -99,14 +99,24 @@ func startNginx(ctx context.Context, dir string) (*server, func(), error) {
 	if err := os.WriteFile(filepath.Join(dir, "html", "index.html"), []byte(page), 0o644); err != nil {
 		return nil, nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	if err != nil {
 		return nil, nil, err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
+	s := &server{url: fmt.Sprintf("http://127.0.0.1:%d/", port)}
+	s.status = s.url + "status"
+	encrypted := ""
+	if tls {
+		if port2, err := freePort(); err == nil {
+			s.url = fmt.Sprintf("https://127.0.0.1:%d/", port2)
+			encrypted = fmt.Sprintf("    listen 127.0.0.1:%d ssl;\n    ssl_certificate cert.pem;\n    ssl_certificate_key key.pem;\n", port2)
+		}
+		if err := certificate(dir); err != nil {
+			return nil, nil, err
+		}
+	}
 	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConfig, dir, port), 0o644); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConfig, dir, port, encrypted), 0o644); err != nil {
 		return nil, nil, err
 	}
 	cmd := exec.Command("nginx", "-p", dir, "-c", conf)
@@ -115,7 +125,6 @@ func startNginx(ctx context.Context, dir string) (*server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &server{url: fmt.Sprintf("http://127.0.0.1:%d/", port)}
 	for range 100 {
 		if _, err = s.requests(); err == nil {
 			break
@@ -143,7 +152,7 @@ func childOf(pid int) (int, error) {
 
 // requests reads how many requests nginx has taken since it started.
 func (s *server) requests() (uint64, error) {
-	r, err := s.client.Get(s.url + "status")
+	r, err := s.client.Get(s.status)
 	if err != nil {
 		return 0, err
 	}
@@ -170,18 +179,29 @@ func startWrk(ctx context.Context, s *server, connections int) (func(), error) {
 	return start(ctx, cmd)
 }
 
-// schedstat reads the time that a process was on a CPU, in ns
+// schedstat reads the time that a process's threads were on a CPU, in ns
 // (Documentation/scheduler/sched-stats.rst).
-func schedstat(pid int) (uint64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
-	if err != nil {
-		return 0, err
+func schedstat(pid int) (sum uint64, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(threads) == 0 {
+		return 0, errors.Join(fmt.Errorf("process %d is gone", pid), err)
 	}
-	f := strings.Fields(string(b))
-	if len(f) != 3 {
-		return 0, fmt.Errorf("unexpected schedstat %q", b)
+	for _, path := range threads {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended
+		}
+		f := strings.Fields(string(b))
+		if len(f) != 3 {
+			return 0, fmt.Errorf("unexpected schedstat %q", b)
+		}
+		ns, err := strconv.ParseUint(f[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += ns
 	}
-	return strconv.ParseUint(f[0], 10, 64)
+	return sum, nil
 }
 
 // ownCPU gives the CPU time of this process.

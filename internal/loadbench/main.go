@@ -32,6 +32,8 @@ type options struct {
 	slice       time.Duration
 	connections int
 	only        string
+	server      string
+	tls         bool
 }
 
 func main() {
@@ -41,6 +43,9 @@ func main() {
 	flag.DurationVar(&o.slice, "slice", 700*time.Millisecond, "measured length of a slice")
 	flag.IntVar(&o.connections, "connections", 32, "connections of wrk")
 	flag.StringVar(&o.only, "only", "", "measure only the kinds whose names hold this, besides bare")
+	flag.StringVar(&o.server, "server", "nginx", "what is loaded: nginx or go")
+	flag.BoolVar(&o.tls, "tls", false, "let the server and wrk speak TLS")
+	serve := flag.String("serve", "", "only run the Go server, plain or tls (used internally)")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the receivers and exporters to this file")
 	flag.Parse()
 	if *profile != "" {
@@ -59,6 +64,9 @@ func main() {
 	run := func() error { return bench(ctx, o) }
 	if *sink {
 		run = func() error { return runSink(ctx) }
+	}
+	if *serve != "" {
+		run = func() error { return runGo(*serve == "tls") }
 	}
 	if err := run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "loadbench:", err)

@@ -40,8 +40,8 @@ type pipeline struct {
 }
 
 // newPipeline starts a receiver that keeps the given share of traces, and
-// pauses it. It observes what the targets select, or all processes without any.
-func newPipeline(ctx context.Context, sink string, ratio float64, targets ...discovery.Selector) (_ *pipeline, err error) {
+// pauses it. The probe without is left out. It observes what the targets select, or all processes without any.
+func newPipeline(ctx context.Context, sink, without string, ratio float64, targets ...discovery.Selector) (_ *pipeline, err error) {
 	selection := &discovery.Selection{Self: uint32(os.Getpid())}
 	for _, t := range targets {
 		m, err := t.Compile()
@@ -103,7 +103,7 @@ func newPipeline(ctx context.Context, sink string, ratio float64, targets ...dis
 	rs.TelemetrySettings = telemetry
 	chosen := map[string]any{}
 	for _, f := range probes.All() {
-		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn {
+		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn || f.Manifest.Name == without {
 			continue
 		}
 		chosen[f.Manifest.Name] = nil

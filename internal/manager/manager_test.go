@@ -303,6 +303,58 @@ func TestPlan(t *testing.T) {
 	require.EqualError(t, err, `probe "http" depends on "socket", which does not exist`)
 }
 
+// off is a configuration that switches its Daemon off.
+type off struct{}
+
+func (off) Enabled() bool { return false }
+
+// TestExtension: a Daemon that extends another is loaded with it, right behind it, and
+// only with it.
+func TestExtension(t *testing.T) {
+	f := func(name string, kind probe.Kind, extends string, deps ...string) probe.Factory {
+		return probe.Factory{Manifest: probe.Manifest{Name: name, Kind: kind, Signals: probe.Logs, Extends: extends, DependsOn: deps}}
+	}
+	all := []probe.Factory{
+		f("base", probe.Daemon, ""), f("ext", probe.Daemon, "base", "base"),
+		f("uses", probe.Instrument, "", "base"), f("other", probe.Instrument, ""),
+	}
+	names := func(units []*unit) (n []string) {
+		for _, u := range units {
+			n = append(n, u.name)
+		}
+		return n
+	}
+	order, _, err := plan(all, map[string]any{"uses": nil}, probe.Logs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"base", "ext", "uses"}, names(order))
+	order, left, err := plan(all, map[string]any{"other": nil, "ext": nil}, probe.Logs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"other"}, names(order))
+	require.Equal(t, []omitted{{"ext", "no loaded probe needs it"}}, left)
+	order, left, err = plan(all, map[string]any{"uses": nil, "ext": off{}}, probe.Logs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"base", "uses"}, names(order))
+	require.Equal(t, []omitted{{"ext", "its configuration switches it off"}}, left)
+	all[1].Manifest.DependsOn = nil
+	_, _, err = plan(all, map[string]any{"uses": nil}, probe.Logs)
+	require.EqualError(t, err, `probe "ext" extends "base", but is no Daemon that depends on it`)
+}
+
+// TestNothingSuffersWithoutAnExtension: it is reported alone.
+func TestNothingSuffersWithoutAnExtension(t *testing.T) {
+	d := &diary{}
+	m := New(settings(new(consumertest.LogsSink),
+		factory(&fake{name: "base", diary: d}, probe.Manifest{Kind: probe.Daemon, Variants: []probe.Variant{variant("only")}}),
+		factory(&fake{name: "ext", diary: d, failLoad: map[string]error{"only": io.ErrUnexpectedEOF}},
+			probe.Manifest{Kind: probe.Daemon, Extends: "base", DependsOn: []string{"base"}, Variants: []probe.Variant{variant("only")}}),
+		factory(&fake{name: "uses", diary: d}, probe.Manifest{Signals: probe.Logs, DependsOn: []string{"base"}})))
+	require.NoError(t, m.Start(t.Context()))
+	require.Equal(t, running, m.units["uses"].outcome.state)
+	require.Equal(t, running, m.units["base"].outcome.state)
+	require.Equal(t, unsupported, m.units["ext"].outcome.state)
+	require.NoError(t, m.Shutdown(t.Context()))
+}
+
 func TestMemlockIsLiftedOnlyWhereItCounts(t *testing.T) {
 	k, err := kernel.Running(t.Context())
 	require.NoError(t, err)

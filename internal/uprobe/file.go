@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -36,7 +37,13 @@ type Func struct {
 	Size uint64
 	// Go tells that Go's compiler made it.
 	Go bool
+	// also are the addresses of others of that name: Go has wrappers for functions in
+	// assembly, from one ABI to the other.
+	also []uint64
 }
+
+// at tells whether a call of addr is one of the function.
+func (fn *Func) at(addr uint64) bool { return addr == fn.Addr || slices.Contains(fn.also, addr) }
 
 // ErrNotFound is returned for a function that a file does not have.
 var ErrNotFound = errors.New("no such function")

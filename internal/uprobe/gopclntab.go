@@ -52,16 +52,29 @@ func (f *File) readGopclntab() (*goTable, error) {
 	return &goTable{funcs: t.Funcs}, nil
 }
 
-// lookup finds the named functions.
+// lookup finds the named functions. What a symbol table had is found again: of two with the
+// same name it knows the one that Go code calls.
 func (t *goTable) lookup(f *File, wanted map[string]bool, found map[string]Func) {
 	for i := range t.funcs {
 		g := &t.funcs[i]
 		if g.Sym == nil || !wanted[g.Name] || g.End <= g.Entry {
 			continue
 		}
-		if off, ok := f.Offset(g.Entry); ok {
-			found[g.Name] = Func{Name: g.Name, Addr: g.Entry, Offset: off, Size: g.End - g.Entry, Go: true}
+		off, ok := f.Offset(g.Entry)
+		if !ok {
+			continue
 		}
+		fn, known := found[g.Name]
+		switch {
+		case !known:
+			fn = Func{Name: g.Name, Addr: g.Entry, Offset: off}
+			fallthrough
+		case fn.Addr == g.Entry:
+			fn.Size, fn.Go = g.End-g.Entry, true
+		default:
+			fn.also = append(fn.also, g.Entry)
+		}
+		found[g.Name] = fn
 	}
 }
 

@@ -194,7 +194,7 @@ func (f *File) scan(fn Func, code []byte, k Kernel, do func(*inst)) {
 // Calls finds the direct calls of callee in fn: places where callee's arguments are as its
 // ABI has them, once per call, if control comes by.
 func (f *File) Calls(fn, callee Func, k Kernel) ([]Point, error) {
-	return f.sites(fn, k, func(in *inst) bool { return in.flow == call && in.target == callee.Addr })
+	return f.sites(fn, k, func(in *inst) bool { return in.flow == call && callee.at(in.target) })
 }
 
 // After finds, behind each direct call of callee in fn, the first instruction that the
@@ -212,7 +212,7 @@ func (f *File) After(fn, callee Func, abi ABI, results int, k Kernel) ([]Point, 
 	}
 	var points []Point
 	f.scan(fn, code, k, func(in *inst) {
-		if in.flow != call || in.target != callee.Addr {
+		if in.flow != call || !callee.at(in.target) {
 			return
 		}
 		if p, ok := f.walk(fn, code, int(in.addr-fn.Addr)+in.size, need, false, k); ok {

@@ -7,6 +7,7 @@ package golang_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -93,6 +96,16 @@ func spans(sink *consumertest.TracesSink) map[string]map[ptrace.SpanKind][]span 
 // trace: the service's span, three calls under it, and under each what was called.
 func TestLiveFanOut(t *testing.T) {
 	livetest.RequireRoot(t)
+	t.Run("uprobe_multi", func(t *testing.T) {
+		if errors.Is(features.HaveBPFLinkUprobeMulti(), ebpf.ErrNotSupported) {
+			t.Skip("the kernel has no uprobe_multi")
+		}
+		testFanOut(t, "uprobe_multi", 30)
+	})
+	t.Run("uprobe", func(t *testing.T) { testFanOut(t, "uprobe", 5) })
+}
+
+func testFanOut(t *testing.T, variant string, each int) {
 	livetest.CheckLeaks(t)
 	exe := filepath.Join(t.TempDir(), "fanout")
 	out, err := exec.Command("go", "build", "-o", exe, "./testdata/fanout").CombinedOutput()
@@ -111,7 +124,7 @@ func TestLiveFanOut(t *testing.T) {
 	f := ebpfreceiver.NewFactory()
 	cfg := f.CreateDefaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{
-		"targets": targets, "probes": map[string]any{"http": nil, "go": nil},
+		"targets": targets, "probes": map[string]any{"http": nil, "go": nil}, "variants": map[string]any{"go": variant},
 	}).Unmarshal(cfg))
 	set := receivertest.NewNopSettings(f.Type())
 	set.Logger = zaptest.NewLogger(t)
@@ -119,7 +132,7 @@ func TestLiveFanOut(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
 
-	const callers, each = 64, 30
+	const callers = 64
 	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}
 	get := func(c, i int) {
 		res, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/r/%d-%d", port, c, i))
@@ -143,7 +156,7 @@ func TestLiveFanOut(t *testing.T) {
 	time.Sleep(time.Second)
 	require.NoError(t, r.Shutdown(context.Background()))
 
-	const n = callers*each + 1
+	n := callers*each + 1
 	all := spans(sink)
 	served, calls := all["service"][ptrace.SpanKindServer], all["service"][ptrace.SpanKindClient]
 	assert.Len(t, served, n)

@@ -95,6 +95,16 @@ type objectConn struct {
 	Beyond  uint64
 }
 
+type objectGoBucket struct {
+	_ structs.HostLayout
+	R [4]struct {
+		_    structs.HostLayout
+		Conn uint64
+		Seq  uint32
+		Pad  uint32
+	}
+}
+
 type objectGoProcess struct {
 	_    structs.HostLayout
 	Curg uint32

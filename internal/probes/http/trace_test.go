@@ -192,6 +192,32 @@ func TestGoProcessHasNoParentInThread(t *testing.T) {
 	assert.Equal(t, client.SpanID(), spans["nginx"][0].ParentSpanID(), "the wire needs no thread")
 }
 
+// A goroutine tells the request that a call was made for, on whatever threads the two were.
+func TestGoProcessHasParentByGoroutine(t *testing.T) {
+	for name, order := range map[string][2]int{"call first": {0, 1}, "request first": {1, 0}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			service := b.process("service")
+			service.GoRuntime = true
+			server := b.conn(service, stream.Server, pythonAddr, browser)
+			client := b.conn(service, stream.Client, pythonPort, "10.0.0.7:80")
+			steps := [2]func(){
+				func() {
+					parent := stream.Ref{Conn: server.c.ID, Seq: 1, Goroutine: true}
+					client.exchange(120, 180, 900, 78, parent, get, ok)
+				},
+				func() { server.exchange(100, 200, 1, 77, stream.Ref{}, get, ok) },
+			}
+			for _, i := range order {
+				steps[i]()
+			}
+			spans := b.flush()["service"]
+			require.Len(t, spans, 2)
+			assert.Equal(t, byKind(spans, ptrace.SpanKindServer).SpanID(), byKind(spans, ptrace.SpanKindClient).ParentSpanID())
+		})
+	}
+}
+
 func TestWireHoldIsBounded(t *testing.T) {
 	b := newBench(t, nil)
 	nginx := b.conn(b.process("nginx"), stream.Server, nginxAddr, pythonPort)

@@ -124,6 +124,16 @@ type objectFdScratch struct {
 	Data [32400]uint8
 }
 
+type objectGoBucket struct {
+	_ structs.HostLayout
+	R [4]struct {
+		_    structs.HostLayout
+		Conn uint64
+		Seq  uint32
+		Pad  uint32
+	}
+}
+
 type objectGoProcess struct {
 	_    structs.HostLayout
 	Curg uint32

@@ -6,6 +6,7 @@
 package sql_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,6 +58,7 @@ type postgres struct {
 	t    *testing.T
 	port int
 	exe  string
+	ssl  string // PGSSLMODE, if not disable
 }
 
 func startPostgres(t *testing.T) *postgres {
@@ -81,7 +83,7 @@ func startPostgres(t *testing.T) *postgres {
 // command makes one of a client, with arguments behind those of the connection.
 func (p *postgres) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(installed(p.t, name), append([]string{"-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-U", "postgres"}, args...)...)
-	cmd.Env = append(os.Environ(), "PGDATABASE=postgres", "PGSSLMODE=disable", "PGGSSENCMODE=disable")
+	cmd.Env = append(os.Environ(), "PGDATABASE=postgres", "PGSSLMODE="+cmp.Or(p.ssl, "disable"), "PGGSSENCMODE=disable")
 	return cmd
 }
 

@@ -11,8 +11,7 @@ import (
 
 // Indices of tls_counters: enum tls_counter of bpf/include/tls.h.
 const (
-	countSeen = iota
-	countJoined
+	countJoined = iota
 	countFiltered
 	countUnjoined
 	countBusy
@@ -27,11 +26,11 @@ func (d *daemon) Counts() probe.Counts {
 	for i := range n {
 		n[i] = d.counter(uint32(i))
 	}
-	c := probe.Counts{Seen: n[countSeen], Delivered: n[countJoined], Filtered: n[countFiltered]}
+	c := probe.Counts{Delivered: n[countJoined], Filtered: n[countFiltered]}
 	c.Lost[probe.Unmatched] = n[countUnjoined]
 	c.Lost[probe.Overflow] = n[countBusy]
 	c.Lost[probe.MapFull] = n[countStorage]
-	c.Seen += n[countStorage]
+	c.Seen = c.Delivered + c.Filtered + c.TotalLost()
 	if d.coll != nil {
 		for _, p := range d.coll.Programs {
 			if stats, err := p.Stats(); err == nil {

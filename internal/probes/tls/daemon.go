@@ -48,6 +48,7 @@ type daemon struct {
 	queue []event
 	full  uint64 // events that the queue had no space for
 
+	cancel   func() // ends what discovery says
 	attached bool
 	running  sync.Mutex // Tick and the end of Attach
 }
@@ -117,12 +118,17 @@ func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
 		return err
 	}
 	d.coll, d.multi = coll, l.Variant.Name == uprobeMulti
+	d.cancel = d.events.Subscribe(d.happened)
 	d.seen = l.Options.MapReplacements["tls_processes"]
 	return nil
 }
 
 // Close implements [probe.Probe].
 func (d *daemon) Close() error {
+	if d.cancel != nil {
+		d.cancel()
+		d.cancel = nil
+	}
 	if d.coll != nil {
 		d.coll.Close()
 		d.coll = nil
@@ -146,10 +152,8 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (_ io.Closer, err err
 		return nil, errors.Join(fmt.Errorf("attach tls_sweep: %w", err), d.socket.Encrypted(false))
 	}
 	d.attached = true
-	cancel := d.events.Subscribe(d.happened)
 	pids, err := discovery.Running()
 	if err != nil {
-		cancel()
 		d.attached = false
 		return nil, errors.Join(fmt.Errorf("list processes: %w", err), d.sweep.Close(), d.socket.Encrypted(false))
 	}
@@ -159,7 +163,6 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (_ io.Closer, err err
 		}
 	}
 	return closerFunc(func() error {
-		cancel()
 		err := d.socket.Encrypted(false)
 		d.running.Lock()
 		defer d.running.Unlock()

@@ -48,8 +48,13 @@ func Factory() probe.Factory {
 }
 
 func variants() []probe.Variant {
+	loses := []string{
+		"what other libraries encrypt, as NSS, mbed TLS, rustls or Java's own",
+		"what an executable or library encrypts in the first moments in which any process has it mapped",
+		"records of more than one pipeline or block in one call of OpenSSL's CBC ciphers",
+	}
 	return []probe.Variant{
-		{Name: uprobeMulti, Spec: loadObject, Adapt: uprobe.Multi},
-		{Name: uprobePMU, Spec: loadObject},
+		{Name: uprobeMulti, Loses: loses, Spec: loadObject, Adapt: uprobe.Multi},
+		{Name: uprobePMU, Loses: loses, Spec: loadObject},
 	}
 }

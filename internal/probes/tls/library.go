@@ -56,7 +56,7 @@ func neverEncrypts(path string) bool {
 }
 
 var functions = []string{
-	"SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_do_handshake",
+	"SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "SSL_do_handshake",
 	"gnutls_record_recv", "gnutls_record_send", "gnutls_record_send2", "gnutls_handshake",
 }
 
@@ -126,8 +126,15 @@ func (s *search) openssl() (*library, error) {
 		{"SSL_read", "SSL_read_ex", "tls_leave_read"},
 		{"SSL_write", "SSL_write_ex", "tls_leave_write"},
 	} {
-		if inner, ok := s.inner(way.fn, way.ex); ok {
+		if inner, ok := s.inner(way.fn, way.ex, 4); ok {
 			if err := l.call(s, inner, 4, "tls_enter_counted", way.leave); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		// Since 3.3 the function within has flags before the pointer to the number.
+		if inner, ok := s.inner(way.fn, way.ex+"2", 5); ok {
+			if err := l.call(s, inner, 5, "tls_enter_flagged", way.leave); err != nil {
 				return nil, err
 			}
 			continue
@@ -146,10 +153,10 @@ func (s *search) openssl() (*library, error) {
 }
 
 // inner finds the function that two call first, with the same arguments but for the
-// fourth, where it leaves the number of bytes. It is taken when a probe costs little
-// there and much outside.
-func (s *search) inner(fn, ex string) (uprobe.Func, bool) {
-	if !s.has(fn, ex) || s.cheap(s.fns[fn], 2) && s.cheap(s.fns[ex], 4) {
+// last of so many, where it leaves the number of bytes. It is taken when a probe costs
+// little there and much outside.
+func (s *search) inner(fn, ex string, args int) (uprobe.Func, bool) {
+	if !s.has(fn, ex) || s.cheap(s.fns[fn], 2) && s.cheap(s.fns[ex], args) {
 		return uprobe.Func{}, false
 	}
 	a, err := s.f.Callees(s.fns[fn], s.kernel)
@@ -157,7 +164,7 @@ func (s *search) inner(fn, ex string) (uprobe.Func, bool) {
 		return uprobe.Func{}, false
 	}
 	b, err := s.f.Callees(s.fns[ex], s.kernel)
-	if err != nil || len(b) == 0 || a[0].Addr != b[0].Addr || !s.cheap(a[0], 4) {
+	if err != nil || len(b) == 0 || a[0].Addr != b[0].Addr || !s.cheap(a[0], args) {
 		return uprobe.Func{}, false
 	}
 	return a[0], true

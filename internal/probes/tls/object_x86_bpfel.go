@@ -95,6 +95,16 @@ type objectConn struct {
 	Beyond  uint64
 }
 
+type objectGoBucket struct {
+	_ structs.HostLayout
+	R [4]struct {
+		_    structs.HostLayout
+		Conn uint64
+		Seq  uint32
+		Pad  uint32
+	}
+}
+
 type objectGoProcess struct {
 	_    structs.HostLayout
 	Curg uint32
@@ -232,6 +242,7 @@ const (
 	objectMapTlsThreads          = "tls_threads"
 	objectProgTlsEnter           = "tls_enter"
 	objectProgTlsEnterCounted    = "tls_enter_counted"
+	objectProgTlsEnterFlagged    = "tls_enter_flagged"
 	objectProgTlsEnterHandshake  = "tls_enter_handshake"
 	objectProgTlsGoHandshake     = "tls_go_handshake"
 	objectProgTlsGoRead          = "tls_go_read"
@@ -304,6 +315,7 @@ type objectSpecs struct {
 type objectProgramSpecs struct {
 	TlsEnter           *ebpf.ProgramSpec `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.ProgramSpec `ebpf:"tls_enter_counted"`
+	TlsEnterFlagged    *ebpf.ProgramSpec `ebpf:"tls_enter_flagged"`
 	TlsEnterHandshake  *ebpf.ProgramSpec `ebpf:"tls_enter_handshake"`
 	TlsGoHandshake     *ebpf.ProgramSpec `ebpf:"tls_go_handshake"`
 	TlsGoRead          *ebpf.ProgramSpec `ebpf:"tls_go_read"`
@@ -458,6 +470,7 @@ type objectVariables struct {
 type objectPrograms struct {
 	TlsEnter           *ebpf.Program `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.Program `ebpf:"tls_enter_counted"`
+	TlsEnterFlagged    *ebpf.Program `ebpf:"tls_enter_flagged"`
 	TlsEnterHandshake  *ebpf.Program `ebpf:"tls_enter_handshake"`
 	TlsGoHandshake     *ebpf.Program `ebpf:"tls_go_handshake"`
 	TlsGoRead          *ebpf.Program `ebpf:"tls_go_read"`
@@ -475,6 +488,7 @@ func (p *objectPrograms) Close() error {
 	return _ObjectClose(
 		p.TlsEnter,
 		p.TlsEnterCounted,
+		p.TlsEnterFlagged,
 		p.TlsEnterHandshake,
 		p.TlsGoHandshake,
 		p.TlsGoRead,
