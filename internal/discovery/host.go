@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 // Host is what all resources of this machine have in common. Empty fields are
@@ -15,6 +17,21 @@ type Host struct {
 	Name          string // host.name
 	ID            string // host.id
 	DistroVersion string // telemetry.distro.version
+}
+
+// Resource is that of what belongs to no process, as the work of the kernel's own
+// threads. enabled says which attributes are wanted; nil means all.
+func (h *Host) Resource(enabled func(string) bool) pcommon.Resource {
+	res := pcommon.NewResource()
+	for _, a := range []struct{ key, value string }{
+		{"host.name", h.Name}, {"host.id", h.ID}, {"os.type", "linux"},
+		{"telemetry.distro.name", distroName}, {"telemetry.distro.version", h.DistroVersion},
+	} {
+		if a.value != "" && (enabled == nil || enabled(a.key)) {
+			res.Attributes().PutStr(a.key, a.value)
+		}
+	}
+	return res
 }
 
 const (

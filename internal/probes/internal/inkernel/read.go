@@ -1,0 +1,142 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package inkernel
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// Collect reads the hash and emits all series. Those of processes that have ended are
+// emitted a last time.
+//
+// Returns an error when the hash cannot be read. Nothing is emitted then.
+func (t *Table[D, V]) Collect(now time.Time) error {
+	if err := t.read(); err != nil {
+		return err
+	}
+	at := pcommon.NewTimestampFromTime(now)
+	delivered := uint64(0)
+	for _, p := range t.order {
+		if p.info == nil {
+			continue
+		}
+		for _, s := range p.all {
+			delivered += t.schema.Events(s.total)
+		}
+		if !p.ended || p.fresh {
+			t.emit(p, at)
+		}
+		p.fresh = false
+	}
+	t.counts.Delivered = t.retired + delivered
+	t.forget()
+	return nil
+}
+
+// read adds up what is in the hash, and takes out of it what belongs to processes that
+// have ended or are not selected.
+func (t *Table[D, V]) read() error {
+	if t.hash == nil {
+		return nil
+	}
+	if t.keys == nil {
+		t.keys, t.values = make([]Key[D], batch), make([]V, batch)
+	}
+	t.now = t.set.Clock.Now()
+	for _, p := range t.order {
+		t.identify(p)
+		for _, s := range p.all {
+			clear(s.total)
+			copy(s.total, s.kept)
+		}
+	}
+	t.dead = t.dead[:0]
+	errs := []error{t.scan()}
+	// Also after an error: what is in dead has been kept.
+	for i := range t.dead {
+		if err := t.hash.Delete(&t.dead[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			errs = append(errs, fmt.Errorf("take out what was counted of a process that has ended: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// scan reads the hash in batches.
+func (t *Table[D, V]) scan() error {
+	var cursor ebpf.MapBatchCursor
+	for {
+		n, err := t.hash.BatchLookup(&cursor, t.keys, t.values, nil)
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("read what was counted in the kernel: %w", err)
+		}
+		for i := range n {
+			t.add(&t.keys[i], words(&t.values[i]))
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// add takes one entry of the hash.
+func (t *Table[D, V]) add(k *Key[D], v []uint64) {
+	p := t.find(&k.Owner)
+	if p.info == nil {
+		n := t.schema.Events(v)
+		if p.lost {
+			t.counts.Unmatched += n
+		} else {
+			t.counts.Filtered += n
+		}
+		t.dead = append(t.dead, *k)
+		return
+	}
+	s := p.find(&k.Dims, len(v))
+	for i, n := range v {
+		s.total[i] += n
+	}
+	if !p.ended {
+		return
+	}
+	if s.kept == nil {
+		s.kept = make([]uint64, len(v))
+	}
+	for i, n := range v {
+		s.kept[i] += n
+	}
+	t.dead = append(t.dead, *k)
+	p.fresh = true
+}
+
+func (t *Table[D, V]) emit(p *process[D], now pcommon.Timestamp) {
+	var out pmetric.Metric
+	for i := range t.schema.Metrics {
+		m := &t.schema.Metrics[i]
+		begun := i > 0 && t.schema.Metrics[i-1].Name == m.Name && out != (pmetric.Metric{})
+		if !begun {
+			out = pmetric.Metric{}
+		}
+		for _, s := range p.all {
+			if !m.has(s.total) {
+				continue
+			}
+			if out == (pmetric.Metric{}) {
+				out = t.set.Emit.Metric(p.info)
+				m.begin(out)
+			}
+			attrs := m.point(out, s.total, p.start, now)
+			if m.Attributes != nil {
+				m.Attributes(attrs, &s.dims)
+			}
+		}
+	}
+}

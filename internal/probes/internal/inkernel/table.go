@@ -1,0 +1,223 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package inkernel
+
+import (
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Owner is struct agg_owner: the process that a counter belongs to, and the share of the
+// processors that counted.
+type Owner struct {
+	Start  uint64 // boot time, ns
+	PID    uint32 // 0: the kernel's own threads
+	Stripe uint32
+}
+
+// Key is that of a probe's hash. D are the dimensions: a type without padding, of a multiple
+// of 8 bytes and with exported fields.
+type Key[D comparable] struct {
+	Owner Owner
+	Dims  D
+}
+
+// Schema says what a probe's values are.
+type Schema[D comparable] struct {
+	Metrics []Metric[D]
+	// Events tells how many events of the kernel a value stands for.
+	Events func(words []uint64) uint64
+}
+
+// Table holds the series of a probe, of which the values V in the kernel are nothing but
+// words of 64 bits. It is used on one goroutine, on which exits are subscribed to.
+type Table[D comparable, V any] struct {
+	schema    Schema[D]
+	set       probe.Settings
+	all       bool // every process is selected
+	self      *probe.ProcessInfo
+	hash      *ebpf.Map
+	began     uint64 // boot time
+	now       uint64 // that of the last reading
+	exits     map[id]exit
+	early     int // the number of exits at which it is time to read
+	processes map[id]*process[D]
+	order     []*process[D]
+	keys      []Key[D] // room for one batch
+	values    []V
+	dead      []Key[D]
+
+	counts  Account
+	retired uint64 // events of processes that the table has forgotten
+}
+
+// Account counts events, as of the last collection.
+type Account struct {
+	// Delivered are in the series of processes that are observed.
+	Delivered uint64
+	// Filtered are of processes that turned out not to be selected.
+	Filtered uint64
+	// Unmatched are of processes of which nothing was known when they were read.
+	Unmatched uint64
+}
+
+// id tells a process from all others.
+type id struct {
+	pid   uint32
+	start uint64
+}
+
+// exit is what is known of the end of a process.
+type exit struct {
+	info *probe.ProcessInfo // nil if it is not selected
+	at   uint64             // boot time
+}
+
+// process holds the series of one process.
+type process[D comparable] struct {
+	id     id
+	info   *probe.ProcessInfo // nil: it is not selected
+	lost   bool               // nothing is known of it
+	start  pcommon.Timestamp
+	series map[D]*series[D]
+	all    []*series[D] // in the order of their creation
+	fresh  bool         // something was read of it since it was last emitted
+	ended  bool
+}
+
+// series is one attribute set of one process.
+type series[D comparable] struct {
+	dims D
+	// total is all that was counted. kept is the part of it that is not in the kernel's
+	// hash any more.
+	total, kept []uint64
+}
+
+const (
+	// batch is how many entries are read at once. A bucket of the kernel's hash must fit.
+	batch = 256
+	// grace is how long after its exit a process may still be counted: its descriptors
+	// are closed after the exit is reported.
+	grace = uint64(time.Second)
+	// manyExits is how many exits make the table read before its time, so that short
+	// processes do not fill the hash.
+	manyExits = 1024
+)
+
+// NewTable makes an empty table.
+func NewTable[D comparable, V any](set probe.Settings, schema Schema[D]) *Table[D, V] {
+	t := &Table[D, V]{schema: schema, set: set, exits: map[id]exit{}, early: manyExits, processes: map[id]*process[D]{}}
+	selection, _ := set.Selection.(*discovery.Selection)
+	t.all = selection == nil || selection.All()
+	host := discovery.ReadHost()
+	var enabled func(string) bool
+	if selection != nil {
+		enabled = selection.Attributes
+	}
+	t.self = &probe.ProcessInfo{Resource: host.Resource(enabled)}
+	return t
+}
+
+// Open tells the table which hash to read, and when the programs began to fill it.
+func (t *Table[D, V]) Open(hash *ebpf.Map) {
+	t.hash, t.began = hash, t.set.Clock.Now()
+}
+
+// Exited takes an exit that the Daemon discovery hands on.
+func (t *Table[D, V]) Exited(e *discovery.Event) {
+	if e.Kind != discovery.Exit {
+		return
+	}
+	t.exits[id{e.PID, e.Start}] = exit{info: e.Process, at: e.Time}
+	if len(t.exits) >= t.early {
+		_ = t.read() // the next collection tells of the error
+		t.early = len(t.exits) + manyExits
+	}
+}
+
+// Account gives the counts as of the last collection.
+func (t *Table[D, V]) Account() Account { return t.counts }
+
+// words views a value.
+func words[V any](v *V) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(v)), unsafe.Sizeof(*v)/8)
+}
+
+// find gives what is known of the process of a key.
+func (t *Table[D, V]) find(o *Owner) *process[D] {
+	key := id{o.PID, o.Start}
+	if p := t.processes[key]; p != nil {
+		return p
+	}
+	p := &process[D]{id: key, series: map[D]*series[D]{}}
+	t.identify(p)
+	p.lost = p.info == nil && t.all
+	p.start = t.set.Clock.Timestamp(max(o.Start, t.began))
+	t.processes[key] = p
+	t.order = append(t.order, p)
+	return p
+}
+
+func (p *process[D]) find(dims *D, n int) *series[D] {
+	s := p.series[*dims]
+	if s == nil {
+		s = &series[D]{dims: *dims, total: make([]uint64, n)}
+		p.series[*dims] = s
+		p.all = append(p.all, s)
+	}
+	return s
+}
+
+// identify finds out whose a process is, and whether it has ended so long ago that nothing
+// counts for it any more. An exec gives a process another resource.
+func (t *Table[D, V]) identify(p *process[D]) {
+	if p.id.pid == 0 {
+		p.info = t.self
+		return
+	}
+	if e, ok := t.exits[p.id]; ok {
+		p.info, p.ended = e.info, e.at+grace <= t.now
+		if p.info != nil {
+			return
+		}
+	}
+	info := t.set.Processes.Lookup(p.id.pid, p.id.start)
+	if info == nil {
+		p.ended = true // or its exit was lost
+		return
+	}
+	p.info = info
+}
+
+// forget drops the processes of which all was said.
+func (t *Table[D, V]) forget() {
+	kept := t.order[:0]
+	for _, p := range t.order {
+		gone := p.info == nil || p.ended && t.set.Processes.Lookup(p.id.pid, p.id.start) == nil
+		if !gone {
+			kept = append(kept, p)
+			continue
+		}
+		for _, s := range p.all {
+			t.retired += t.schema.Events(s.total)
+		}
+		delete(t.processes, p.id)
+	}
+	clear(t.order[len(kept):])
+	t.order = kept
+	for key, e := range t.exits {
+		if e.at+grace <= t.now {
+			delete(t.exits, key)
+		}
+	}
+	t.early = len(t.exits) + manyExits
+}

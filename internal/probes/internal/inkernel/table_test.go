@@ -1,0 +1,212 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package inkernel
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// known are the processes of a test, by PID.
+type known map[uint32]*probe.ProcessInfo
+
+func (k known) Lookup(pid uint32, start uint64) *probe.ProcessInfo {
+	if p := k[pid]; p != nil && p.StartTime == start {
+		return p
+	}
+	return nil
+}
+
+func (k known) add(pid uint32, start uint64) {
+	k[pid] = &probe.ProcessInfo{PID: pid, StartTime: start, Resource: pcommon.NewResource()}
+}
+
+// manual is a clock that stands still.
+type manual struct {
+	livetest.Clock
+	now uint64
+}
+
+func (c *manual) Now() uint64                          { return c.now }
+func (c *manual) Timestamp(b uint64) pcommon.Timestamp { return pcommon.Timestamp(b) }
+
+type value struct{ Calls, Time uint64 }
+
+// fixture is a table with a hash that stands for what programs count.
+type fixture struct {
+	*Table[uint64, value]
+	t       *testing.T
+	clock   *manual
+	known   known
+	metrics *livetest.Metrics
+}
+
+func newFixture(t *testing.T, selection *discovery.Selection) *fixture {
+	livetest.RequireRoot(t)
+	require.NoError(t, rlimit.RemoveMemlock())
+	hash, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 24, ValueSize: 16, MaxEntries: 8192})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, hash.Close()) })
+	f := &fixture{t: t, clock: &manual{now: 100e9}, known: known{}, metrics: &livetest.Metrics{}}
+	f.Table = NewTable[uint64, value](probe.Settings{Emit: f.metrics, Processes: f.known, Clock: f.clock, Selection: selection}, Schema[uint64]{
+		Metrics: []Metric[uint64]{
+			{Name: "calls", Unit: "{call}", Attributes: func(m pcommon.Map, d *uint64) { m.PutInt("dim", int64(*d)) }},
+			{Name: "time", Unit: "s", Kind: Seconds64, Word: 1, Skip: true},
+		},
+		Events: func(w []uint64) uint64 { return w[0] },
+	})
+	f.Open(hash)
+	return f
+}
+
+// count is what a program does.
+func (f *fixture) count(pid, stripe uint32, start, dim, calls, ns uint64) {
+	f.t.Helper()
+	k := Key[uint64]{Owner{start, pid, stripe}, dim}
+	var v value
+	_ = f.hash.Lookup(&k, &v)
+	v.Calls += calls
+	v.Time += ns
+	require.NoError(f.t, f.hash.Put(&k, &v))
+}
+
+func (f *fixture) collect() {
+	f.t.Helper()
+	f.metrics.Reset()
+	require.NoError(f.t, f.Collect(time.Now()))
+}
+
+func (f *fixture) entries() (n int) {
+	var k Key[uint64]
+	var v value
+	for it := f.hash.Iterate(); it.Next(&k, &v); {
+		n++
+	}
+	return n
+}
+
+func TestSeriesAreCumulative(t *testing.T) {
+	f := newFixture(t, nil)
+	f.known.add(7, 5)
+	f.known.add(8, 200e9)
+	f.count(7, 0, 5, 1, 10, 0)
+	f.count(7, 1, 5, 1, 4, 2e9)
+	f.count(7, 1, 5, 2, 1, 0)
+	f.count(8, 0, 200e9, 1, 3, 0)
+	f.count(0, 0, 0, 1, 2, 0)
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 14, "dim=2": 1}, f.metrics.Values("calls", 7))
+	assert.Equal(t, map[string]float64{"": 2}, f.metrics.Values("time", 7), "zero is left out")
+	assert.Equal(t, map[string]float64{"dim=1": 2}, f.metrics.Values("calls", 0), "the kernel's own")
+	assert.EqualValues(t, 100e9, f.metrics.Points("calls", 7)[0].Start(), "it ran when observation began")
+	assert.EqualValues(t, 200e9, f.metrics.Points("calls", 8)[0].Start())
+
+	f.clock.now += 10e9
+	f.count(7, 0, 5, 1, 1, 0)
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 15, "dim=2": 1}, f.metrics.Values("calls", 7))
+	assert.Equal(t, Account{Delivered: 21}, f.Account())
+}
+
+func TestEndedProcessesAreReadALastTime(t *testing.T) {
+	f := newFixture(t, nil)
+	f.known.add(7, 5)
+	f.count(7, 0, 5, 1, 10, 0)
+	f.collect()
+	f.count(7, 0, 5, 1, 1, 0)
+	f.Exited(&discovery.Event{Kind: discovery.Exit, PID: 7, Start: 5, Time: f.clock.now, Process: f.known[7]})
+	f.collect()
+	assert.Equal(t, 1, f.entries(), "something may still be counted")
+	f.count(7, 1, 5, 1, 1, 0)
+	f.clock.now += 10e9
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 12}, f.metrics.Values("calls", 7))
+	assert.Zero(t, f.entries())
+	f.clock.now += 10e9
+	f.collect()
+	assert.Empty(t, f.metrics.Values("calls", 7), "all was said")
+	// A last packet for a socket that was left behind.
+	f.count(7, 0, 5, 1, 1, 0)
+	f.clock.now += 10e9
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 13}, f.metrics.Values("calls", 7))
+	assert.Zero(t, f.entries())
+	assert.Len(t, f.processes, 1)
+	delete(f.known, 7)
+	f.collect()
+	assert.Empty(t, f.processes)
+	assert.Empty(t, f.exits)
+	assert.Equal(t, Account{Delivered: 13}, f.Account())
+	f.count(7, 0, 5, 1, 2, 0)
+	f.collect()
+	assert.Equal(t, Account{Delivered: 13, Unmatched: 2}, f.Account())
+	assert.Zero(t, f.entries())
+}
+
+func TestAnExitThatWasLost(t *testing.T) {
+	f := newFixture(t, nil)
+	f.known.add(7, 5)
+	f.count(7, 0, 5, 1, 10, 0)
+	f.collect()
+	delete(f.known, 7)
+	f.count(7, 0, 5, 1, 1, 0)
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 11}, f.metrics.Values("calls", 7))
+	assert.Zero(t, f.entries())
+	assert.Empty(t, f.processes)
+}
+
+func TestWhatIsNotSelectedIsFiltered(t *testing.T) {
+	m, err := discovery.Selector{Exe: "/none"}.Compile()
+	require.NoError(t, err)
+	f := newFixture(t, &discovery.Selection{Targets: []*discovery.Matcher{m}})
+	f.count(7, 0, 5, 1, 10, 0)
+	f.collect()
+	assert.Empty(t, f.metrics.Values("calls", 7))
+	assert.Zero(t, f.entries())
+	assert.Equal(t, Account{Filtered: 10}, f.Account())
+	f.known.add(7, 5) // it has begun to listen on a port, or so
+	f.count(7, 0, 5, 1, 3, 0)
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 3}, f.metrics.Values("calls", 7))
+}
+
+// Short processes leave the hash though nobody collects.
+func TestManyShortProcesses(t *testing.T) {
+	f := newFixture(t, nil)
+	const n = 20_000
+	most := 0
+	for i := range uint32(n) {
+		start := f.clock.now
+		f.known.add(i+1, start)
+		f.count(i+1, i%2, start, 0, 3, 0)
+		f.clock.now += 6e6
+		f.Exited(&discovery.Event{Kind: discovery.Exit, PID: i + 1, Start: start, Time: f.clock.now, Process: f.known[i+1]})
+		if i%512 == 0 {
+			most = max(most, f.entries())
+		}
+	}
+	assert.Less(t, most, 4*manyExits)
+	f.clock.now += 2e9
+	f.collect()
+	assert.Len(t, f.metrics.Points("calls", -1), n)
+	assert.Equal(t, Account{Delivered: 3 * n}, f.Account())
+	assert.Zero(t, f.entries())
+	clear(f.known)
+	f.collect()
+	assert.Empty(t, f.processes)
+	assert.Equal(t, Account{Delivered: 3 * n}, f.Account())
+}
