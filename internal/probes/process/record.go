@@ -9,14 +9,13 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"golang.org/x/sys/unix"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/signame"
 )
 
 // Attributes that the semantic conventions have no name for.
@@ -65,8 +64,8 @@ func fillExit(r plog.LogRecord, e *discovery.Event) {
 		r.Body().SetStr(fmt.Sprintf("%s exited with code %d after %s.", who, e.ExitCode(), after))
 		return
 	}
-	name := signalName(signal)
-	setSeverity(r, severityOf(signal))
+	name := signame.Of(signal)
+	setSeverity(r, signame.Severity(signal))
 	m.PutStr(attrSignal, name)
 	m.PutBool(attrCoreDumped, e.CoreDumped())
 	dumped := ""
@@ -98,32 +97,6 @@ func processName(e *discovery.Event) string {
 		return path.Base(e.Process.Executable)
 	}
 	return e.Comm
-}
-
-// signalName is as in signal(7).
-func signalName(n int) string {
-	if name := unix.SignalName(unix.Signal(n)); name != "" {
-		return name
-	}
-	// The kernel's first real-time signal; C libraries keep some for themselves.
-	const first = 32
-	if n >= first {
-		return "SIGRTMIN+" + strconv.Itoa(n-first)
-	}
-	return strconv.Itoa(n)
-}
-
-// severityOf takes signals whose default action is to dump core, which tell of
-// a fault in the program, as errors. SIGKILL leaves a program no way out: the
-// kernel's out-of-memory killer sends it.
-func severityOf(signal int) plog.SeverityNumber {
-	switch unix.Signal(signal) {
-	case unix.SIGSEGV, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGSYS, unix.SIGTRAP, unix.SIGXCPU, unix.SIGXFSZ:
-		return plog.SeverityNumberError
-	case unix.SIGKILL:
-		return plog.SeverityNumberWarn
-	}
-	return plog.SeverityNumberInfo
 }
 
 func setSeverity(r plog.LogRecord, n plog.SeverityNumber) {

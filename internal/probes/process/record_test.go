@@ -53,13 +53,6 @@ func TestExecRecordOfLittle(t *testing.T) {
 	}, r.Attributes().AsRaw())
 }
 
-func TestSignalName(t *testing.T) {
-	assert.Equal(t, "SIGKILL", signalName(9))
-	assert.Equal(t, "SIGRTMIN+2", signalName(34))
-	assert.Equal(t, "SIGRTMIN+32", signalName(64))
-	assert.Equal(t, plog.SeverityNumberInfo, severityOf(15))
-}
-
 func TestConfigValidate(t *testing.T) {
 	require.NoError(t, defaultConfig().(*Config).Validate())
 	require.ErrorIs(t, (&Config{Arguments: true}).Validate(), errNothing)
