@@ -17,6 +17,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/signals"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -88,6 +89,9 @@ func (c *Config) instances(chosen map[string]any) ([]probe.Factory, error) {
 // applied, and without probes for which these leave nothing to do.
 func (c *Config) chosenProbes() map[string]any {
 	chosen := maps.Clone(c.Probes)
+	if !c.Events.EbpfProcessSignal.Enabled {
+		delete(chosen, signals.Name)
+	}
 	for name, cfg := range chosen {
 		p, ok := cfg.(*process.Config)
 		if !ok {

@@ -112,3 +112,76 @@ func Pump(t testing.TB, p probe.Probe, after func()) (stop func()) {
 	t.Cleanup(stop)
 	return stop
 }
+
+// PumpJoined serves the rings of a Daemon and of probes that join it on one goroutine, in
+// turn, with their Ticks, as the manager does. What it gives back stops it when all that
+// was pending has been handled, and flushes.
+func PumpJoined(t testing.TB, daemon probe.Probe, joined ...probe.Probe) (stop func()) {
+	t.Helper()
+	type served struct {
+		reader *ringbuf.Reader
+		handle func([]byte)
+	}
+	var rings []served
+	all := append([]probe.Probe{daemon}, joined...)
+	for _, p := range all {
+		r, ok := p.(probe.RingReader)
+		if !ok {
+			continue
+		}
+		for _, ring := range r.Rings() {
+			reader, err := ringbuf.NewReader(ring.Map)
+			require.NoError(t, err)
+			rings = append(rings, served{reader, ring.Handle})
+		}
+	}
+	round := func() (handled int) {
+		deadline := time.Now().Add(20 * time.Millisecond)
+		for _, r := range rings {
+			r.reader.SetDeadline(deadline)
+			for {
+				rec, err := r.reader.Read()
+				if err != nil {
+					break
+				}
+				handled++
+				r.handle(rec.RawSample)
+			}
+			deadline = time.Now()
+		}
+		for _, p := range all {
+			if ticker, ok := p.(probe.Ticker); ok {
+				ticker.Tick(Clock{}.Now())
+			}
+		}
+		return handled
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				for round() > 0 {
+				}
+				return
+			default:
+				round()
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() {
+		close(done)
+		<-ended
+		for _, p := range all {
+			if f, ok := p.(probe.Flusher); ok {
+				f.Flush()
+			}
+		}
+		for _, r := range rings {
+			require.NoError(t, r.reader.Close())
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}

@@ -28,12 +28,16 @@ func (ec *EventConfig) Unmarshal(parser *confmap.Conf) error {
 
 // EventsConfig provides config for ebpf events.
 type EventsConfig struct {
-	ProcessExec EventConfig `mapstructure:"process.exec"`
-	ProcessExit EventConfig `mapstructure:"process.exit"`
+	EbpfProcessSignal EventConfig `mapstructure:"ebpf.process.signal"`
+	ProcessExec       EventConfig `mapstructure:"process.exec"`
+	ProcessExit       EventConfig `mapstructure:"process.exit"`
 }
 
 func DefaultEventsConfig() EventsConfig {
 	return EventsConfig{
+		EbpfProcessSignal: EventConfig{
+			Enabled: true,
+		},
 		ProcessExec: EventConfig{
 			Enabled: true,
 		},

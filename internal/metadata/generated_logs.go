@@ -13,6 +13,53 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+type eventEbpfProcessSignal struct {
+	data   plog.LogRecordSlice // data buffer for generated log records.
+	config EventConfig         // event config provided by user.
+}
+
+func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+	if !e.config.Enabled {
+		return
+	}
+	dp := e.data.AppendEmpty()
+	dp.SetEventName("ebpf.process.signal")
+	dp.SetTimestamp(timestamp)
+
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
+		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
+	}
+	dp.Attributes().PutBool("ebpf.process.exit.core_dumped", ebpfProcessExitCoreDumpedAttributeValue)
+	dp.Attributes().PutStr("ebpf.process.exit.signal", ebpfProcessExitSignalAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.address", ebpfSignalAddressAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.code", ebpfSignalCodeAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.sender.executable.path", ebpfSignalSenderExecutablePathAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.sender.name", ebpfSignalSenderNameAttributeValue)
+	dp.Attributes().PutInt("ebpf.signal.sender.pid", ebpfSignalSenderPidAttributeValue)
+	dp.Attributes().PutInt("ebpf.signal.sender.user.id", ebpfSignalSenderUserIDAttributeValue)
+	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
+	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
+	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+	dp.Attributes().PutInt("process.user.id", processUserIDAttributeValue)
+
+}
+
+// emit appends recorded event data to a events slice and prepares it for recording another set of log records.
+func (e *eventEbpfProcessSignal) emit(lrs plog.LogRecordSlice) {
+	if e.config.Enabled && e.data.Len() > 0 {
+		e.data.MoveAndAppendTo(lrs)
+	}
+}
+
+func newEventEbpfProcessSignal(cfg EventConfig) eventEbpfProcessSignal {
+	e := eventEbpfProcessSignal{config: cfg}
+	if cfg.Enabled {
+		e.data = plog.NewLogRecordSlice()
+	}
+	return e
+}
+
 type eventProcessExec struct {
 	data   plog.LogRecordSlice // data buffer for generated log records.
 	config EventConfig         // event config provided by user.
@@ -115,6 +162,7 @@ type LogsBuilder struct {
 	buildInfo                      component.BuildInfo // contains version information.
 	resourceAttributeIncludeFilter map[string]filter.Filter
 	resourceAttributeExcludeFilter map[string]filter.Filter
+	eventEbpfProcessSignal         eventEbpfProcessSignal
 	eventProcessExec               eventProcessExec
 	eventProcessExit               eventProcessExit
 }
@@ -130,6 +178,7 @@ func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuil
 		logsBuffer:                     plog.NewLogs(),
 		logRecordsBuffer:               plog.NewLogRecordSlice(),
 		buildInfo:                      settings.BuildInfo,
+		eventEbpfProcessSignal:         newEventEbpfProcessSignal(lbc.Events.EbpfProcessSignal),
 		eventProcessExec:               newEventProcessExec(lbc.Events.ProcessExec),
 		eventProcessExit:               newEventProcessExit(lbc.Events.ProcessExit),
 		resourceAttributeIncludeFilter: make(map[string]filter.Filter),
@@ -293,6 +342,7 @@ func (lb *LogsBuilder) EmitForResource(options ...ResourceLogsOption) {
 	ils := rl.ScopeLogs().AppendEmpty()
 	ils.Scope().SetName(ScopeName)
 	ils.Scope().SetVersion(lb.buildInfo.Version)
+	lb.eventEbpfProcessSignal.emit(ils.LogRecords())
 	lb.eventProcessExec.emit(ils.LogRecords())
 	lb.eventProcessExit.emit(ils.LogRecords())
 
@@ -329,6 +379,11 @@ func (lb *LogsBuilder) Emit(options ...ResourceLogsOption) plog.Logs {
 	logs := lb.logsBuffer
 	lb.logsBuffer = plog.NewLogs()
 	return logs
+}
+
+// RecordEbpfProcessSignalEvent adds a log record of ebpf.process.signal event.
+func (lb *LogsBuilder) RecordEbpfProcessSignalEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventEbpfProcessSignal.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
 }
 
 // RecordProcessExecEvent adds a log record of process.exec event.

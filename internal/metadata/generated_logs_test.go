@@ -146,6 +146,9 @@ func TestLogsBuilder(t *testing.T) {
 			allEventsCount := 0
 			defaultEventsCount++
 			allEventsCount++
+			lb.RecordEbpfProcessSignalEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", "ebpf.signal.address-val", "ebpf.signal.code-val", "ebpf.signal.sender.executable.path-val", "ebpf.signal.sender.name-val", 22, 26, "process.executable.name-val", "process.executable.path-val", 11, 15)
+			defaultEventsCount++
+			allEventsCount++
 			lb.RecordProcessExecEvent(ctx, timestamp, false, "process.command-val", []any{"process.command_args-item1", "process.command_args-item2"}, "process.executable.name-val", "process.executable.path-val", "process.linux.cgroup-val", "process.owner-val", 18, 11, 20, 15)
 			defaultEventsCount++
 			allEventsCount++
@@ -193,6 +196,49 @@ func TestLogsBuilder(t *testing.T) {
 			validatedEvents := make(map[string]bool)
 			for i := 0; i < lrs.Len(); i++ {
 				switch lrs.At(i).EventName() {
+				case "ebpf.process.signal":
+					assert.False(t, validatedEvents["ebpf.process.signal"], "Found a duplicate in the events slice: ebpf.process.signal")
+					validatedEvents["ebpf.process.signal"] = true
+					lr := lrs.At(i)
+					assert.Equal(t, timestamp, lr.Timestamp())
+					assert.Equal(t, pcommon.TraceID(traceID), lr.TraceID())
+					assert.Equal(t, pcommon.SpanID(spanID), lr.SpanID())
+					attrVal, ok := lr.Attributes().Get("ebpf.process.exit.core_dumped")
+					assert.True(t, ok)
+					assert.False(t, attrVal.Bool())
+					attrVal, ok = lr.Attributes().Get("ebpf.process.exit.signal")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.process.exit.signal-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.address")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.address-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.code")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.code-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.executable.path")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.sender.executable.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.name")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.sender.name-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 22, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.user.id")
+					assert.True(t, ok)
+					assert.EqualValues(t, 26, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("process.executable.name")
+					assert.True(t, ok)
+					assert.Equal(t, "process.executable.name-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.executable.path")
+					assert.True(t, ok)
+					assert.Equal(t, "process.executable.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 11, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("process.user.id")
+					assert.True(t, ok)
+					assert.EqualValues(t, 15, attrVal.Int())
 				case "process.exec":
 					assert.False(t, validatedEvents["process.exec"], "Found a duplicate in the events slice: process.exec")
 					validatedEvents["process.exec"] = true

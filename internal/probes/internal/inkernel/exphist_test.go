@@ -82,21 +82,26 @@ func TestSlotsAreThoseOfTheSpecification(t *testing.T) {
 				}
 			}
 			checked := 0
-			for _, v := range values(4_000_000) {
+			for _, v := range values(3_000_000) {
 				s := l.Slot(v)
 				switch {
 				case s == 0:
-					require.LessOrEqual(t, float64(v)/l.per, l.zeroThreshold())
+					if float64(v)/l.per > l.zeroThreshold() {
+						t.Fatalf("%d is not below the first bucket", v)
+					}
 				case v>>l.High != 0:
-					require.Equal(t, l.slots()-1, s)
+					if s != l.slots()-1 {
+						t.Fatalf("%d is in %d, not in the last slot", v, s)
+					}
 				default:
-					if want := specified(float64(v) / l.per); want != l.Index(s) {
-						require.True(t, above(v, l.per, l.Index(s)) && !above(v, l.per, l.Index(s)+1), "%d: bucket %d, not %d", v, l.Index(s), want)
+					want := specified(float64(v) / l.per)
+					if want != l.Index(s) && (!above(v, l.per, l.Index(s)) || above(v, l.per, l.Index(s)+1)) {
+						t.Fatalf("%d: bucket %d, not %d", v, l.Index(s), want)
 					}
 					checked++
 				}
 			}
-			assert.Greater(t, checked, 900_000)
+			assert.Greater(t, checked, 700_000)
 		})
 	}
 }
@@ -112,7 +117,7 @@ func TestKernelFindsTheSameSlots(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	d, s := Durations(), Sizes()
-	all := append(append(edges(d), edges(s)...), values(2_000_000)...)
+	all := append(append(edges(d), edges(s)...), values(1_000_000)...)
 	var v exphisttest.Values
 	packet := make([]byte, 14) // the least that a test run takes
 	for len(all) > 0 {
