@@ -17,6 +17,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/redis"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/scheduler"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/signals"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/sql"
@@ -29,6 +30,7 @@ func All() []probe.Factory {
 	return []probe.Factory{
 		discovery.Factory(),
 		process.Factory(),
+		scheduler.Factory(),
 		signals.Factory(),
 		socket.Factory(),
 		tls.Factory(),

@@ -1,0 +1,30 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package livetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Collect collects a probe's metrics.
+func Collect(t testing.TB, p probe.Probe) {
+	t.Helper()
+	require.NoError(t, p.(probe.Collector).Collect(t.Context(), time.Now()))
+}
+
+// Conserved fails the test unless the account adds up and nothing was lost.
+func Conserved(t testing.TB, p probe.Probe) probe.Counts {
+	t.Helper()
+	c := p.(probe.Accountant).Counts()
+	require.Equal(t, c.Seen, c.Delivered+c.SampledOut+c.Filtered+c.TotalLost(), "%+v", c)
+	require.Zero(t, c.TotalLost(), "%+v", c)
+	return c
+}
