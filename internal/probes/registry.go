@@ -21,6 +21,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/signals"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/sql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tcp"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -42,6 +43,7 @@ func All() []probe.Factory {
 		mongodb.Factory(),
 		redis.Factory(),
 		sql.Factory(),
+		tcp.Factory(),
 	}
 }
 

@@ -14,6 +14,10 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
+// countAwayFull is SCHED_AWAY_FULL of bpf/scheduler.bpf.c: the time that a thread was away
+// is missing.
+const countAwayFull = inkernel.FirstCounter
+
 // Factory describes the Instrument.
 func Factory() probe.Factory {
 	return probe.Factory{
@@ -37,7 +41,10 @@ func Factory() probe.Factory {
 			if !ok {
 				return nil, fmt.Errorf("configuration is a %T, not a %T", config, cfg)
 			}
-			return inkernel.NewInstrument[noDims, value](set, "sched_values", cfg.MaxSeries, schema()), nil
+			return inkernel.NewInstrument[noDims, value](set, inkernel.Options{
+				Hash: "sched_values", Size: cfg.MaxSeries,
+				Incomplete: []uint32{countAwayFull},
+			}, schema()), nil
 		},
 	}
 }

@@ -34,25 +34,34 @@ func (c *Config) Validate() error {
 // embed none of it, but use Programs and Table themselves.
 type Instrument[D comparable, V any] struct {
 	set      probe.Settings
-	hash     string
-	size     uint32
+	opts     Options
 	programs *Programs
 	table    *Table[D, V]
 }
 
-// NewInstrument makes one that reads the hash of that name.
-func NewInstrument[D comparable, V any](set probe.Settings, hash string, size uint32, schema Schema[D]) *Instrument[D, V] {
-	return &Instrument[D, V]{set: set, hash: hash, size: size, table: NewTable[D, V](set, schema)}
+// Options are those of an [Instrument].
+type Options struct {
+	Hash string // the name of the hash
+	Size uint32 // of it, in entries
+	// Lost says what counters of agg_counters count besides what the hash had no space for.
+	Lost map[uint32]probe.Cause
+	// Incomplete are counters of events that were counted without all that belongs to them.
+	Incomplete []uint32
+}
+
+// NewInstrument makes an Instrument.
+func NewInstrument[D comparable, V any](set probe.Settings, opts Options, schema Schema[D]) *Instrument[D, V] {
+	return &Instrument[D, V]{set: set, opts: opts, table: NewTable[D, V](set, schema)}
 }
 
 // Load implements [probe.Probe].
 func (i *Instrument[D, V]) Load(_ context.Context, l *probe.Loading) error {
-	p, err := Load(l, i.set.Logger, map[string]uint32{i.hash: i.size}, nil, func(e *discovery.Event) { i.table.Exited(e) })
+	p, err := Load(l, i.set.Logger, map[string]uint32{i.opts.Hash: i.opts.Size}, nil, func(e *discovery.Event) { i.table.Exited(e) })
 	if err != nil {
 		return err
 	}
 	i.programs = p
-	i.table.Open(p.Map(i.hash))
+	i.table.Open(p.Map(i.opts.Hash))
 	return nil
 }
 
@@ -69,12 +78,24 @@ func (i *Instrument[D, V]) Close() error {
 }
 
 // Collect implements [probe.Collector].
-func (i *Instrument[D, V]) Collect(_ context.Context, now time.Time) error { return i.table.Collect(now) }
+func (i *Instrument[D, V]) Collect(_ context.Context, now time.Time) error {
+	return i.table.Collect(now)
+}
 
 // Counts implements [probe.Accountant], as of the last collection.
 func (i *Instrument[D, V]) Counts() probe.Counts {
 	var c probe.Counts
 	i.table.Account().AddTo(&c)
+	if i.programs != nil {
+		for counter, cause := range i.opts.Lost {
+			n := i.programs.Counter(counter)
+			c.Lost[cause] += n
+			c.Seen += n
+		}
+		for _, counter := range i.opts.Incomplete {
+			c.Incomplete += i.programs.Counter(counter)
+		}
+	}
 	i.programs.AddLost(&c)
 	return c
 }

@@ -81,6 +81,14 @@ func (p *Programs) Map(name string) *ebpf.Map { return p.coll.Maps[name] }
 // Program is one of the object's.
 func (p *Programs) Program(name string) *ebpf.Program { return p.coll.Programs[name] }
 
+// Set sets one of the object's variables.
+func (p *Programs) Set(name string, value any) error {
+	if err := p.coll.Variables[name].Set(value); err != nil {
+		return fmt.Errorf("variable %s: %w", name, err)
+	}
+	return nil
+}
+
 var errScope = errors.New("observes the whole host only")
 
 // Attach attaches all programs but iterators, or none. What it returns detaches them.

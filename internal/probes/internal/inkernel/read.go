@@ -15,10 +15,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Collect reads the hash and emits all series. Those of processes that have ended are
+// Collect reads the hashes and emits all series. Those of processes that have ended are
 // emitted a last time.
 //
-// Returns an error when the hash cannot be read. Nothing is emitted then.
+// Returns an error when one cannot be read. Nothing is emitted then.
 func (t *Table[D, V]) Collect(now time.Time) error {
 	if err := t.read(); err != nil {
 		return err
@@ -42,10 +42,10 @@ func (t *Table[D, V]) Collect(now time.Time) error {
 	return nil
 }
 
-// read adds up what is in the hash, and takes out of it what belongs to processes that
+// read adds up what is in the hashes, and takes out of them what belongs to processes that
 // have ended or are not selected.
 func (t *Table[D, V]) read() error {
-	if t.hash == nil {
+	if len(t.hashes) == 0 {
 		return nil
 	}
 	if t.keys == nil {
@@ -59,22 +59,25 @@ func (t *Table[D, V]) read() error {
 			copy(s.total, s.kept)
 		}
 	}
-	t.dead = t.dead[:0]
-	errs := []error{t.scan()}
-	// Also after an error: what is in dead has been kept.
-	for i := range t.dead {
-		if err := t.hash.Delete(&t.dead[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			errs = append(errs, fmt.Errorf("take out what was counted of a process that has ended: %w", err))
+	var errs []error
+	for _, hash := range t.hashes {
+		t.dead = t.dead[:0]
+		errs = append(errs, t.scan(hash))
+		// Also after an error: what is in dead has been kept.
+		for i := range t.dead {
+			if err := hash.Delete(&t.dead[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+				errs = append(errs, fmt.Errorf("take out what was counted of a process that has ended: %w", err))
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// scan reads the hash in batches.
-func (t *Table[D, V]) scan() error {
+// scan reads a hash in batches.
+func (t *Table[D, V]) scan(hash *ebpf.Map) error {
 	var cursor ebpf.MapBatchCursor
 	for {
-		n, err := t.hash.BatchLookup(&cursor, t.keys, t.values, nil)
+		n, err := hash.BatchLookup(&cursor, t.keys, t.values, nil)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("read what was counted in the kernel: %w", err)
 		}
@@ -126,7 +129,7 @@ func (t *Table[D, V]) emit(p *process[D], now pcommon.Timestamp) {
 			out = pmetric.Metric{}
 		}
 		for _, s := range p.all {
-			if !m.has(s.total) {
+			if !m.has(&s.dims, s.total) {
 				continue
 			}
 			if out == (pmetric.Metric{}) {

@@ -34,20 +34,21 @@ type Metric[D any] struct {
 	// Skip leaves a point out whose value is zero though its series exists. Without it
 	// sums of zero are emitted, too; histograms never are.
 	Skip bool
+	// Only tells whether a series has the metric at all. Nil means that all have it.
+	Only func(dims *D) bool
 	// Attributes writes those of a point. It may be nil.
 	Attributes func(m pcommon.Map, dims *D)
 }
 
 // has tells whether a series has something to say of it.
-func (m *Metric[D]) has(words []uint64) bool {
-	switch m.Kind {
-	case Histogram:
-		return m.Layout.count(words[m.Word:]) > 0
-	case UpDown:
-		return !m.Skip || words[m.Word] > 0
-	default:
-		return !m.Skip || words[m.Word] > 0
+func (m *Metric[D]) has(dims *D, words []uint64) bool {
+	if m.Only != nil && !m.Only(dims) {
+		return false
 	}
+	if m.Kind == Histogram {
+		return m.Layout.count(words[m.Word:]) > 0
+	}
+	return !m.Skip || words[m.Word] > 0
 }
 
 // begin gives the metric its name and type.

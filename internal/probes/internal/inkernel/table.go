@@ -45,7 +45,7 @@ type Table[D comparable, V any] struct {
 	set       probe.Settings
 	all       bool // every process is selected
 	self      *probe.ProcessInfo
-	hash      *ebpf.Map
+	hashes    []*ebpf.Map
 	began     uint64 // boot time
 	now       uint64 // that of the last reading
 	exits     map[id]exit
@@ -127,9 +127,9 @@ func NewTable[D comparable, V any](set probe.Settings, schema Schema[D]) *Table[
 	return t
 }
 
-// Open tells the table which hash to read, and when the programs began to fill it.
-func (t *Table[D, V]) Open(hash *ebpf.Map) {
-	t.hash, t.began = hash, t.set.Clock.Now()
+// Open tells the table which hashes to read, now that programs begin to fill them.
+func (t *Table[D, V]) Open(hashes ...*ebpf.Map) {
+	t.hashes, t.began = hashes, t.set.Clock.Now()
 }
 
 // Exited takes an exit that the Daemon discovery hands on.

@@ -77,10 +77,10 @@ func (f *fixture) count(pid, stripe uint32, start, dim, calls, ns uint64) {
 	f.t.Helper()
 	k := Key[uint64]{Owner{start, pid, stripe}, dim}
 	var v value
-	_ = f.hash.Lookup(&k, &v)
+	_ = f.hashes[0].Lookup(&k, &v)
 	v.Calls += calls
 	v.Time += ns
-	require.NoError(f.t, f.hash.Put(&k, &v))
+	require.NoError(f.t, f.hashes[0].Put(&k, &v))
 }
 
 func (f *fixture) collect() {
@@ -92,7 +92,7 @@ func (f *fixture) collect() {
 func (f *fixture) entries() (n int) {
 	var k Key[uint64]
 	var v value
-	for it := f.hash.Iterate(); it.Next(&k, &v); {
+	for it := f.hashes[0].Iterate(); it.Next(&k, &v); {
 		n++
 	}
 	return n
