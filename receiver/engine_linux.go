@@ -16,6 +16,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memory"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/signals"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -91,6 +92,11 @@ func (c *Config) chosenProbes() map[string]any {
 	chosen := maps.Clone(c.Probes)
 	if !c.Events.EbpfProcessSignal.Enabled {
 		delete(chosen, signals.Name)
+	}
+	if p, ok := chosen[memory.Name].(*memory.Config); ok && !c.Events.EbpfProcessOomKill.Enabled {
+		switched := *p
+		switched.OOMKills = false
+		chosen[memory.Name] = &switched
 	}
 	for name, cfg := range chosen {
 		p, ok := cfg.(*process.Config)

@@ -10,8 +10,20 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memory"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/process"
 )
+
+func TestEventsSwitchSignalsAndMemory(t *testing.T) {
+	cfg := NewFactory().CreateDefaultConfig().(*Config)
+	assert.Contains(t, cfg.chosenProbes(), "signals")
+	assert.True(t, cfg.chosenProbes()["memory"].(*memory.Config).OOMKills)
+	cfg.Events.EbpfProcessSignal.Enabled = false
+	cfg.Events.EbpfProcessOomKill.Enabled = false
+	assert.NotContains(t, cfg.chosenProbes(), "signals")
+	assert.False(t, cfg.chosenProbes()["memory"].(*memory.Config).OOMKills, "its metrics go on")
+	assert.True(t, cfg.Probes["memory"].(*memory.Config).OOMKills, "the configuration itself stays")
+}
 
 func TestEventsSwitchTheProcessProbe(t *testing.T) {
 	cfg := NewFactory().CreateDefaultConfig().(*Config)

@@ -113,11 +113,28 @@ func Pump(t testing.TB, p probe.Probe, after func()) (stop func()) {
 	return stop
 }
 
-// PumpJoined serves the rings of a Daemon and of probes that join it on one goroutine, in
-// turn, with their Ticks, as the manager does. What it gives back stops it when all that
-// was pending has been handled, and flushes.
-func PumpJoined(t testing.TB, daemon probe.Probe, joined ...probe.Probe) (stop func()) {
+// Pumped are a Daemon and probes that join it, served by one goroutine.
+type Pumped struct {
+	mu   sync.Mutex
+	stop func()
+}
+
+// Stop ends the goroutine when all that was pending has been handled, and flushes.
+func (p *Pumped) Stop() { p.stop() }
+
+// Collect collects a probe's metrics, as on that goroutine.
+func (p *Pumped) Collect(t testing.TB, of probe.Probe) {
 	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.NoError(t, of.(probe.Collector).Collect(t.Context(), time.Now()))
+}
+
+// PumpJoined serves the rings of a Daemon and of probes that join it on one goroutine, in
+// turn, with their Ticks, as the manager does, until the test ends.
+func PumpJoined(t testing.TB, daemon probe.Probe, joined ...probe.Probe) *Pumped {
+	t.Helper()
+	pumped := &Pumped{}
 	type served struct {
 		reader *ringbuf.Reader
 		handle func([]byte)
@@ -145,10 +162,14 @@ func PumpJoined(t testing.TB, daemon probe.Probe, joined ...probe.Probe) (stop f
 					break
 				}
 				handled++
+				pumped.mu.Lock()
 				r.handle(rec.RawSample)
+				pumped.mu.Unlock()
 			}
 			deadline = time.Now()
 		}
+		pumped.mu.Lock()
+		defer pumped.mu.Unlock()
 		for _, p := range all {
 			if ticker, ok := p.(probe.Ticker); ok {
 				ticker.Tick(Clock{}.Now())
@@ -170,7 +191,7 @@ func PumpJoined(t testing.TB, daemon probe.Probe, joined ...probe.Probe) (stop f
 			}
 		}
 	}()
-	stop = sync.OnceFunc(func() {
+	pumped.stop = sync.OnceFunc(func() {
 		close(done)
 		<-ended
 		for _, p := range all {
@@ -182,6 +203,6 @@ func PumpJoined(t testing.TB, daemon probe.Probe, joined ...probe.Probe) (stop f
 			require.NoError(t, r.reader.Close())
 		}
 	})
-	t.Cleanup(stop)
-	return stop
+	t.Cleanup(pumped.stop)
+	return pumped
 }

@@ -7,18 +7,11 @@ package livetest
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
-
-// Collect collects a probe's metrics.
-func Collect(t testing.TB, p probe.Probe) {
-	t.Helper()
-	require.NoError(t, p.(probe.Collector).Collect(t.Context(), time.Now()))
-}
 
 // Conserved fails the test unless the account adds up and nothing was lost.
 func Conserved(t testing.TB, p probe.Probe) probe.Counts {

@@ -28,13 +28,17 @@ func (ec *EventConfig) Unmarshal(parser *confmap.Conf) error {
 
 // EventsConfig provides config for ebpf events.
 type EventsConfig struct {
-	EbpfProcessSignal EventConfig `mapstructure:"ebpf.process.signal"`
-	ProcessExec       EventConfig `mapstructure:"process.exec"`
-	ProcessExit       EventConfig `mapstructure:"process.exit"`
+	EbpfProcessOomKill EventConfig `mapstructure:"ebpf.process.oom_kill"`
+	EbpfProcessSignal  EventConfig `mapstructure:"ebpf.process.signal"`
+	ProcessExec        EventConfig `mapstructure:"process.exec"`
+	ProcessExit        EventConfig `mapstructure:"process.exit"`
 }
 
 func DefaultEventsConfig() EventsConfig {
 	return EventsConfig{
+		EbpfProcessOomKill: EventConfig{
+			Enabled: true,
+		},
 		EbpfProcessSignal: EventConfig{
 			Enabled: true,
 		},

@@ -13,6 +13,54 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+type eventEbpfProcessOomKill struct {
+	data   plog.LogRecordSlice // data buffer for generated log records.
+	config EventConfig         // event config provided by user.
+}
+
+func (e *eventEbpfProcessOomKill) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfOomCgroupAttributeValue string, ebpfOomRssAnonymousAttributeValue int64, ebpfOomRssFileAttributeValue int64, ebpfOomRssSharedAttributeValue int64, ebpfOomScoreAdjAttributeValue int64, ebpfOomTriggerExecutablePathAttributeValue string, ebpfOomTriggerNameAttributeValue string, ebpfOomTriggerPidAttributeValue int64, ebpfOomVirtualAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+	if !e.config.Enabled {
+		return
+	}
+	dp := e.data.AppendEmpty()
+	dp.SetEventName("ebpf.process.oom_kill")
+	dp.SetTimestamp(timestamp)
+
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
+		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
+	}
+	dp.Attributes().PutStr("ebpf.oom.cgroup", ebpfOomCgroupAttributeValue)
+	dp.Attributes().PutInt("ebpf.oom.rss.anonymous", ebpfOomRssAnonymousAttributeValue)
+	dp.Attributes().PutInt("ebpf.oom.rss.file", ebpfOomRssFileAttributeValue)
+	dp.Attributes().PutInt("ebpf.oom.rss.shared", ebpfOomRssSharedAttributeValue)
+	dp.Attributes().PutInt("ebpf.oom.score_adj", ebpfOomScoreAdjAttributeValue)
+	dp.Attributes().PutStr("ebpf.oom.trigger.executable.path", ebpfOomTriggerExecutablePathAttributeValue)
+	dp.Attributes().PutStr("ebpf.oom.trigger.name", ebpfOomTriggerNameAttributeValue)
+	dp.Attributes().PutInt("ebpf.oom.trigger.pid", ebpfOomTriggerPidAttributeValue)
+	dp.Attributes().PutInt("ebpf.oom.virtual", ebpfOomVirtualAttributeValue)
+	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
+	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
+	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+	dp.Attributes().PutInt("process.user.id", processUserIDAttributeValue)
+
+}
+
+// emit appends recorded event data to a events slice and prepares it for recording another set of log records.
+func (e *eventEbpfProcessOomKill) emit(lrs plog.LogRecordSlice) {
+	if e.config.Enabled && e.data.Len() > 0 {
+		e.data.MoveAndAppendTo(lrs)
+	}
+}
+
+func newEventEbpfProcessOomKill(cfg EventConfig) eventEbpfProcessOomKill {
+	e := eventEbpfProcessOomKill{config: cfg}
+	if cfg.Enabled {
+		e.data = plog.NewLogRecordSlice()
+	}
+	return e
+}
+
 type eventEbpfProcessSignal struct {
 	data   plog.LogRecordSlice // data buffer for generated log records.
 	config EventConfig         // event config provided by user.
@@ -162,6 +210,7 @@ type LogsBuilder struct {
 	buildInfo                      component.BuildInfo // contains version information.
 	resourceAttributeIncludeFilter map[string]filter.Filter
 	resourceAttributeExcludeFilter map[string]filter.Filter
+	eventEbpfProcessOomKill        eventEbpfProcessOomKill
 	eventEbpfProcessSignal         eventEbpfProcessSignal
 	eventProcessExec               eventProcessExec
 	eventProcessExit               eventProcessExit
@@ -178,6 +227,7 @@ func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuil
 		logsBuffer:                     plog.NewLogs(),
 		logRecordsBuffer:               plog.NewLogRecordSlice(),
 		buildInfo:                      settings.BuildInfo,
+		eventEbpfProcessOomKill:        newEventEbpfProcessOomKill(lbc.Events.EbpfProcessOomKill),
 		eventEbpfProcessSignal:         newEventEbpfProcessSignal(lbc.Events.EbpfProcessSignal),
 		eventProcessExec:               newEventProcessExec(lbc.Events.ProcessExec),
 		eventProcessExit:               newEventProcessExit(lbc.Events.ProcessExit),
@@ -342,6 +392,7 @@ func (lb *LogsBuilder) EmitForResource(options ...ResourceLogsOption) {
 	ils := rl.ScopeLogs().AppendEmpty()
 	ils.Scope().SetName(ScopeName)
 	ils.Scope().SetVersion(lb.buildInfo.Version)
+	lb.eventEbpfProcessOomKill.emit(ils.LogRecords())
 	lb.eventEbpfProcessSignal.emit(ils.LogRecords())
 	lb.eventProcessExec.emit(ils.LogRecords())
 	lb.eventProcessExit.emit(ils.LogRecords())
@@ -379,6 +430,11 @@ func (lb *LogsBuilder) Emit(options ...ResourceLogsOption) plog.Logs {
 	logs := lb.logsBuffer
 	lb.logsBuffer = plog.NewLogs()
 	return logs
+}
+
+// RecordEbpfProcessOomKillEvent adds a log record of ebpf.process.oom_kill event.
+func (lb *LogsBuilder) RecordEbpfProcessOomKillEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfOomCgroupAttributeValue string, ebpfOomRssAnonymousAttributeValue int64, ebpfOomRssFileAttributeValue int64, ebpfOomRssSharedAttributeValue int64, ebpfOomScoreAdjAttributeValue int64, ebpfOomTriggerExecutablePathAttributeValue string, ebpfOomTriggerNameAttributeValue string, ebpfOomTriggerPidAttributeValue int64, ebpfOomVirtualAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventEbpfProcessOomKill.recordEvent(ctx, timestamp, ebpfOomCgroupAttributeValue, ebpfOomRssAnonymousAttributeValue, ebpfOomRssFileAttributeValue, ebpfOomRssSharedAttributeValue, ebpfOomScoreAdjAttributeValue, ebpfOomTriggerExecutablePathAttributeValue, ebpfOomTriggerNameAttributeValue, ebpfOomTriggerPidAttributeValue, ebpfOomVirtualAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
 }
 
 // RecordEbpfProcessSignalEvent adds a log record of ebpf.process.signal event.

@@ -146,6 +146,9 @@ func TestLogsBuilder(t *testing.T) {
 			allEventsCount := 0
 			defaultEventsCount++
 			allEventsCount++
+			lb.RecordEbpfProcessOomKillEvent(ctx, timestamp, "ebpf.oom.cgroup-val", 22, 17, 19, 18, "ebpf.oom.trigger.executable.path-val", "ebpf.oom.trigger.name-val", 20, 16, "process.executable.name-val", "process.executable.path-val", 11, 15)
+			defaultEventsCount++
+			allEventsCount++
 			lb.RecordEbpfProcessSignalEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", "ebpf.signal.address-val", "ebpf.signal.code-val", "ebpf.signal.sender.executable.path-val", "ebpf.signal.sender.name-val", 22, 26, "process.executable.name-val", "process.executable.path-val", 11, 15)
 			defaultEventsCount++
 			allEventsCount++
@@ -196,6 +199,52 @@ func TestLogsBuilder(t *testing.T) {
 			validatedEvents := make(map[string]bool)
 			for i := 0; i < lrs.Len(); i++ {
 				switch lrs.At(i).EventName() {
+				case "ebpf.process.oom_kill":
+					assert.False(t, validatedEvents["ebpf.process.oom_kill"], "Found a duplicate in the events slice: ebpf.process.oom_kill")
+					validatedEvents["ebpf.process.oom_kill"] = true
+					lr := lrs.At(i)
+					assert.Equal(t, timestamp, lr.Timestamp())
+					assert.Equal(t, pcommon.TraceID(traceID), lr.TraceID())
+					assert.Equal(t, pcommon.SpanID(spanID), lr.SpanID())
+					attrVal, ok := lr.Attributes().Get("ebpf.oom.cgroup")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.oom.cgroup-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.rss.anonymous")
+					assert.True(t, ok)
+					assert.EqualValues(t, 22, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.rss.file")
+					assert.True(t, ok)
+					assert.EqualValues(t, 17, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.rss.shared")
+					assert.True(t, ok)
+					assert.EqualValues(t, 19, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.score_adj")
+					assert.True(t, ok)
+					assert.EqualValues(t, 18, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.trigger.executable.path")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.oom.trigger.executable.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.trigger.name")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.oom.trigger.name-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.trigger.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 20, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.oom.virtual")
+					assert.True(t, ok)
+					assert.EqualValues(t, 16, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("process.executable.name")
+					assert.True(t, ok)
+					assert.Equal(t, "process.executable.name-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.executable.path")
+					assert.True(t, ok)
+					assert.Equal(t, "process.executable.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 11, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("process.user.id")
+					assert.True(t, ok)
+					assert.EqualValues(t, 15, attrVal.Int())
 				case "ebpf.process.signal":
 					assert.False(t, validatedEvents["ebpf.process.signal"], "Found a duplicate in the events slice: ebpf.process.signal")
 					validatedEvents["ebpf.process.signal"] = true

@@ -12,6 +12,7 @@ import (
 	golang "github.com/ebpfreceiver/ebpfreceiver/internal/probes/go"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memory"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/messaging"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/mongodb"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object"
@@ -39,6 +40,7 @@ func All() []probe.Factory {
 		golang.Factory(),
 		http.Factory(),
 		memcached.Factory(),
+		memory.Factory(),
 		messaging.Factory(),
 		mongodb.Factory(),
 		redis.Factory(),

@@ -26,7 +26,7 @@ import (
 )
 
 // load starts the Instrument.
-func load(t *testing.T) (i probe.Probe, metrics *livetest.Metrics, stop func()) {
+func load(t *testing.T) (i probe.Probe, metrics *livetest.Metrics, pump *livetest.Pumped) {
 	t.Helper()
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
@@ -89,7 +89,7 @@ for _ in range(2): threading.Thread(target=work).start()
 // Processes that compete for a processor: what the kernel itself says of their threads is
 // what comes out.
 func TestAgainstSchedstat(t *testing.T) {
-	i, metrics, stop := load(t)
+	i, metrics, pump := load(t)
 	var pids []int
 	began := time.Now()
 	for range 3 {
@@ -102,16 +102,16 @@ func TestAgainstSchedstat(t *testing.T) {
 		pids = append(pids, cmd.Process.Pid)
 	}
 	time.Sleep(1500 * time.Millisecond)
-	livetest.Collect(t, i) // what follows must not depend on how often
+	pump.Collect(t, i) // what follows must not depend on how often
 	time.Sleep(500 * time.Millisecond)
 	for _, pid := range pids {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	}
 	time.Sleep(50 * time.Millisecond)
 	alive := time.Since(began).Seconds()
-	stop()
+	pump.Stop()
 	metrics.Reset()
-	livetest.Collect(t, i)
+	pump.Collect(t, i)
 	for _, pid := range pids {
 		want := read(t, pid)
 		switches := metrics.Values(metricSwitches, pid)
@@ -134,7 +134,7 @@ func TestAgainstSchedstat(t *testing.T) {
 }
 
 func TestMigrations(t *testing.T) {
-	i, metrics, stop := load(t)
+	i, metrics, pump := load(t)
 	cmd := exec.Command("python3", "-c", `
 import os
 cpus = sorted(os.sched_getaffinity(0))
@@ -144,8 +144,8 @@ input()`)
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	time.Sleep(700 * time.Millisecond)
-	stop()
-	livetest.Collect(t, i)
+	pump.Stop()
+	pump.Collect(t, i)
 	got := metrics.Values(metricMigrations, cmd.Process.Pid)[""]
 	require.NoError(t, in.Close())
 	_ = cmd.Wait()

@@ -26,7 +26,7 @@ import (
 )
 
 // load starts the Instrument.
-func load(t *testing.T, cfg *Config) (i probe.Probe, metrics *livetest.Metrics, stop func()) {
+func load(t *testing.T, cfg *Config) (i probe.Probe, metrics *livetest.Metrics, pump *livetest.Pumped) {
 	t.Helper()
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
@@ -100,16 +100,16 @@ sys.stdin.read()
 
 // What a server and its client say of their connections is what both did, and what ss has.
 func TestConnections(t *testing.T) {
-	i, metrics, stop := load(t, DefaultConfig())
+	i, metrics, pump := load(t, DefaultConfig())
 	srv := start(t, server)
 	const conns, size = 20, 1000
 	cli := start(t, client, srv.line, strconv.Itoa(conns), strconv.Itoa(size))
 	ss, err := exec.Command("ss", "-tinO", "state", "established", "dport", "=", ":"+srv.line).Output()
 	require.NoError(t, err)
-	livetest.Collect(t, i)
-	stop()
+	pump.Collect(t, i)
+	pump.Stop()
 	metrics.Reset()
-	livetest.Collect(t, i)
+	pump.Collect(t, i)
 
 	toServer := "network.peer.address=127.0.0.1,network.peer.port=" + srv.line + ",network.transport=tcp,network.type=ipv4"
 	atServer := "network.local.port=" + srv.line + ",network.transport=tcp"
@@ -144,8 +144,8 @@ func TestConnections(t *testing.T) {
 func TestOlderConnections(t *testing.T) {
 	srv := start(t, server)
 	cli := start(t, client, srv.line, "1", "5000")
-	i, metrics, stop := load(t, DefaultConfig())
-	livetest.Collect(t, i)
+	i, metrics, pump := load(t, DefaultConfig())
+	pump.Collect(t, i)
 	active := metrics.Values(metricActive, srv.Process.Pid)
 	assert.Equal(t, map[string]float64{"network.local.port=" + srv.line + ",network.transport=tcp": 1}, active)
 	assert.Len(t, metrics.Values(metricActive, cli.Process.Pid), 1)
@@ -153,15 +153,15 @@ func TestOlderConnections(t *testing.T) {
 	require.NoError(t, cli.in.Close())
 	require.NoError(t, cli.Wait())
 	time.Sleep(100 * time.Millisecond)
-	stop()
+	pump.Stop()
 	metrics.Reset()
-	livetest.Collect(t, i)
+	pump.Collect(t, i)
 	assert.Zero(t, metrics.Values(metricActive, srv.Process.Pid)["network.local.port="+srv.line+",network.transport=tcp"])
 	livetest.Conserved(t, i)
 }
 
 func TestFailures(t *testing.T) {
-	i, metrics, stop := load(t, DefaultConfig())
+	i, metrics, pump := load(t, DefaultConfig())
 	p := start(t, `
 import socket, struct, sys
 dead = socket.socket(); dead.bind(("127.0.0.1", 0)); port = dead.getsockname()[1]; dead.close()
@@ -191,8 +191,8 @@ for c in n: c.close()
 print(port, flush=True)
 sys.stdin.read()
 `)
-	stop()
-	livetest.Collect(t, i)
+	pump.Stop()
+	pump.Collect(t, i)
 	failed := metrics.Values(metricFailed, p.Process.Pid)
 	assert.EqualValues(t, 3, failed["error.type=ECONNREFUSED,network.peer.address=127.0.0.1,network.peer.port="+p.line+",network.transport=tcp,network.type=ipv4"], "%v", failed)
 	var resets float64
@@ -212,7 +212,7 @@ sys.stdin.read()
 
 // A listener whose backlog is full: its drops are those of the kernel's statistics.
 func TestListenDrops(t *testing.T) {
-	i, metrics, stop := load(t, DefaultConfig())
+	i, metrics, pump := load(t, DefaultConfig())
 	p := start(t, `
 import socket, sys, time
 l = socket.socket(); l.bind(("127.0.0.1", 0)); l.listen(1)
@@ -227,8 +227,8 @@ print(l.getsockname()[1], flush=True)
 sys.stdin.read()
 `)
 	require.NoError(t, p.Process.Signal(syscall.SIGSTOP))
-	stop()
-	livetest.Collect(t, i)
+	pump.Stop()
+	pump.Collect(t, i)
 	ss, err := exec.Command("ss", "-tlnmO", "sport", "=", ":"+p.line).Output()
 	require.NoError(t, err)
 	_, rest, ok := strings.Cut(string(ss), ",d")

@@ -7,6 +7,7 @@ package inkernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -47,6 +48,8 @@ type Options struct {
 	Lost map[uint32]probe.Cause
 	// Incomplete are counters of events that were counted without all that belongs to them.
 	Incomplete []uint32
+	// Attached is called when the programs have been attached. It may be nil.
+	Attached func(*Programs) error
 }
 
 // NewInstrument makes an Instrument.
@@ -67,7 +70,14 @@ func (i *Instrument[D, V]) Load(_ context.Context, l *probe.Loading) error {
 
 // Attach implements [probe.Probe].
 func (i *Instrument[D, V]) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
-	return i.programs.Attach(t)
+	links, err := i.programs.Attach(t)
+	if err != nil || i.opts.Attached == nil {
+		return links, err
+	}
+	if err := i.opts.Attached(i.programs); err != nil {
+		return nil, errors.Join(err, links.Close())
+	}
+	return links, nil
 }
 
 // Close implements [probe.Probe].
