@@ -55,6 +55,16 @@ func testProbes() Option {
 			probe.Factory{Manifest: probe.Manifest{Name: "beta", Signals: probe.Logs}},
 			probe.Factory{Manifest: probe.Manifest{Name: "old", Deprecated: &probe.Deprecated{Use: "alpha"}}},
 			probe.Factory{Manifest: probe.Manifest{Name: "daemon", Kind: probe.Daemon}},
+			probe.Factory{
+				Manifest:      probe.Manifest{Name: "many"},
+				DefaultConfig: func() any { return &alphaConfig{Depth: 5} },
+				Instance: func(name string, config any) (probe.Factory, error) {
+					if config.(*alphaConfig).Depth == 99 {
+						return probe.Factory{}, errors.New("depth: 99 is a mistake")
+					}
+					return probe.Factory{Manifest: probe.Manifest{Name: name, Signals: probe.Logs, Variants: []probe.Variant{{Name: "only"}}}}, nil
+				},
+			},
 		)(f)
 	}
 }
@@ -192,14 +202,19 @@ func TestConfigMistakes(t *testing.T) {
 		"{collection_interval: 0s}":                                           "receivers::ebpf: collection_interval: must be longer than 0s",
 		"{retry: {initial_interval: 0s}}":                                     "receivers::ebpf::retry: initial_interval: must be greater than 0",
 		"{interval: 1s}":                                                      "interval: there is no such key; known are collection_interval, events, exclude, existing_instrumentation, on_unsupported, probes, resource_attributes, retry, targets",
-		"{probes: {gamma: {}}}":                                               "probes::gamma: there is no such probe; known are alpha, beta, daemon, old",
+		"{probes: {gamma: {}}}":                                               "probes::gamma: there is no such probe; known are alpha, beta, daemon, many/NAME, old",
 		"{probes: [alpha]}":                                                   "probes: must be a map of probe names",
 		"{probes: {alpha: 5}}":                                                "probes::alpha: must be a map",
 		"{probes: {alpha: {width: 1}}}":                                       "probes::alpha: width: there is no such key; known are depth",
 		"{probes: {alpha: {depth: deep}}}":                                    "probes::alpha: decoding failed",
 		"{probes: {alpha: {depth: -1}}}":                                      "receivers::ebpf::probes::alpha: depth: must not be negative",
 		"{probes: {beta: {depth: 1}}}":                                        `probes::beta: has no configuration, but "depth" is set`,
-		"{variants: {gamma: fast}}":                                           "variants::gamma: there is no such probe; known are alpha, beta, daemon, old",
+		"{probes: {many: {}}}":                                                "probes::many: it needs a name, as in many/mine",
+		"{probes: {alpha/one: {}}}":                                           "probes::alpha/one: there is only one probe alpha, which has no name",
+		"{probes: {many/: {}}}":                                               `probes::many/: "" is no name of a probe`,
+		"{probes: {many/one: {width: 1}}}":                                    "probes::many/one: width: there is no such key; known are depth",
+		"{probes: {many/one: {depth: -1}}}":                                   "depth: must not be negative",
+		"{variants: {gamma: fast}}":                                           "variants::gamma: there is no such probe; known are alpha, beta, daemon, many/NAME, old",
 		"{variants: {alpha: best}}":                                           `variants::alpha: the probe has no variant "best"; it has fast, slow`,
 		"{variants: {beta: fast}}":                                            "variants::beta: the probe has no variants",
 		"{resource_attributes: {host.nam: {}}}":                               "host.nam",
@@ -224,4 +239,33 @@ func TestOptInProbesWaitForTheirSection(t *testing.T) {
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{"probes": map[string]any{"dear": nil}}).Unmarshal(cfg))
 	require.Contains(t, cfg.Probes, "dear")
 	require.NotContains(t, cfg.Probes, "cheap")
+}
+
+// Each section of a type with instances is a probe of its own.
+func TestInstances(t *testing.T) {
+	cfg, err := load(t, "{probes: {many/one: {}, many/two: {depth: 7}, alpha: {}}}")
+	require.NoError(t, err)
+	assert.Equal(t, &alphaConfig{Depth: 5}, cfg.Probes["many/one"])
+	assert.Equal(t, &alphaConfig{Depth: 7}, cfg.Probes["many/two"])
+	factories, err := cfg.instances(cfg.Probes)
+	require.NoError(t, err)
+	var names []string
+	for _, f := range factories {
+		names = append(names, f.Manifest.Name)
+	}
+	assert.ElementsMatch(t, []string{"alpha", "beta", "daemon", "old", "many/one", "many/two"}, names)
+
+	cfg.Variants = map[string]string{"many/two": "other"}
+	require.NoError(t, cfg.Validate())
+	_, err = cfg.instances(cfg.Probes)
+	assert.EqualError(t, err, `variants::many/two: the probe has no variant "other"`)
+
+	cfg, err = load(t, "{probes: {many/one: {depth: 99}}}")
+	require.NoError(t, err)
+	_, err = cfg.instances(cfg.Probes)
+	assert.EqualError(t, err, "probes::many/one: depth: 99 is a mistake")
+
+	cfg, err = load(t, "{}")
+	require.NoError(t, err)
+	assert.NotContains(t, cfg.Probes, "many")
 }

@@ -31,6 +31,7 @@ var suites = []struct{ folder, tests, locked string }{
 	{"internal/kernel", "Running", "Running"},
 	{"internal/compat", "Agrees|Privileges", "Agrees|Privileges"},
 	{"internal/kernels/variants", ".", "."},
+	{"internal/probes/object", "AnyKernel", "AnyKernel"},
 	{"internal/kernels/live", ".", "TestRights|TestReceiver/(own|refuse)"},
 }
 

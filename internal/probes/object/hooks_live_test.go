@@ -92,6 +92,12 @@ func TestLiveHooks(t *testing.T) {
 func happen(t testing.TB) {
 	t.Helper()
 	require.NoError(t, exec.Command("/usr/bin/python3.11", "-S", "-c", "import os, gc; os.getppid(); gc.collect()").Run())
+	connect(t)
+}
+
+// connect sends something through a connection over the loopback interface.
+func connect(t testing.TB) {
+	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()

@@ -1,0 +1,231 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package object_test
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+)
+
+// The objects, for guests that have nothing but the test's binary.
+//
+//go:embed testdata/*_bpfel.o
+var embedded embed.FS
+
+// role is the variable that makes the test's binary a program to observe.
+const role = "OBJECT_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	what, arg, _ := strings.Cut(os.Getenv(role), " ")
+	n, _ := strconv.Atoi(arg)
+	switch what {
+	case "":
+		os.Exit(m.Run())
+	case "exit":
+		os.Exit(n)
+	case "write":
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		null, err := os.OpenFile("/dev/null", os.O_WRONLY, 0)
+		for range n {
+			if err == nil {
+				_, err = null.Write(make([]byte, 1000))
+			}
+		}
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	case "sleep":
+		time.Sleep(time.Duration(n) * time.Second)
+	}
+}
+
+// unpack writes an object where the receiver may read it.
+func unpack(t testing.TB, name string) string {
+	t.Helper()
+	data, err := embedded.ReadFile("testdata/" + name + "_bpfel.o")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), name+".bpf.o")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	return path
+}
+
+// child is this binary in a role.
+func child(t testing.TB, what string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), role+"="+what)
+	return cmd
+}
+
+// What objects of each kind say is right on each kernel.
+func TestAnyKernelObjects(t *testing.T) {
+	livetest.RequireRoot(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+
+	t.Run("span", func(t *testing.T) {
+		o := start(t, `
+path: `+unpack(t, "runs")+`
+losses: {ring_full: dropped}
+outputs:
+  - map: runs
+    process: id.pid
+    clock: boot
+    span: {name: "run {comm}", start: start, end: end, error: status, error_if: not_zero}
+    attributes: {id.pid: process.pid, status: process.exit.code}
+`, targets(self))
+		codes := map[int64]int64{}
+		for i := range 10 {
+			cmd := child(t, fmt.Sprintf("exit %d", i))
+			_ = cmd.Run()
+			codes[int64(cmd.Process.Pid)] = int64(i)
+		}
+		until(t, "10 spans", func() bool { return o.traces.SpanCount() >= 10 })
+		o.balanced(10)
+		o.stop()
+		for _, s := range o.spans() {
+			attrs := raw(s.Attributes())
+			assert.Equal(t, codes[attrs["process.pid"].(int64)], attrs["process.exit.code"])
+			assert.Greater(t, s.EndTimestamp(), s.StartTimestamp())
+			assert.Equal(t, "watched", s.resource["service.name"])
+		}
+	})
+
+	t.Run("log", func(t *testing.T) {
+		o := start(t, `
+path: `+unpack(t, "execlog")+`
+outputs:
+  - map: execs
+    layout: "u64 time; u32 pid, uid; u16 kind : 3, length : 13; char comm[16]; char file[64];"
+    timestamp: time
+    log: {name: exec, body: "{file}"}
+    attributes: {pid: process.pid, kind: {enum: kind}}
+`, targets(self))
+		pids := map[int64]bool{}
+		for range 10 {
+			cmd := child(t, "exit 0")
+			require.NoError(t, cmd.Run())
+			pids[int64(cmd.Process.Pid)] = true
+		}
+		until(t, "10 records", func() bool { return o.logs.LogRecordCount() >= 10 })
+		o.stop()
+		for _, r := range o.logRecords() {
+			assert.True(t, pids[r.attrs()["process.pid"].(int64)])
+			assert.Equal(t, "BY_ROOT", r.attrs()["kind"])
+			assert.Equal(t, self[:min(len(self), 63)], r.Body().Str())
+			assert.WithinRange(t, r.Timestamp().AsTime(), time.Now().Add(-time.Minute), time.Now())
+		}
+	})
+
+	t.Run("maps", func(t *testing.T) {
+		cmd := child(t, "write 300")
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		o := start(t, fmt.Sprintf(`
+path: %s
+constants: {only_pid: %d}
+outputs:
+  - map: sizes
+    metric: {name: write.size, type: exponential_histogram, unit: By}
+  - map: calls
+    metric: {name: write.calls, type: sum}
+`, unpack(t, "writes"), cmd.Process.Pid), "")
+		_, err = stdin.Write([]byte("g"))
+		require.NoError(t, err)
+		require.NoError(t, cmd.Wait())
+		// The Go runtime writes a few bytes, too, to wake its own threads.
+		until(t, "the writes", func() bool {
+			p := o.points("write.size")
+			if len(p) != 1 {
+				return false
+			}
+			counts := p[0].exp.Positive().BucketCounts()
+			return counts.Len() > 9 && counts.At(9) == 300
+		})
+		o.stop()
+		var calls float64
+		for _, p := range o.points("write.calls") { // by the names of threads
+			assert.EqualValues(t, cmd.Process.Pid, p.attrs["pid"])
+			calls += p.number
+		}
+		assert.GreaterOrEqual(t, calls, 300.0)
+	})
+
+	t.Run("iterator", func(t *testing.T) {
+		cmd := child(t, "sleep 60")
+		require.NoError(t, cmd.Start())
+		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+		o := start(t, `
+path: `+unpack(t, "threads")+`
+outputs:
+  - iter: count_threads
+    type: threads
+    metric: {name: threads, type: gauge, value: number}
+`, targets(self))
+		until(t, "the number of threads", func() bool {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			require.NoError(t, err)
+			for _, p := range o.points("threads") {
+				if p.attrs["process.pid"] == int64(cmd.Process.Pid) {
+					return strings.Contains(string(status), fmt.Sprintf("Threads:\t%v\n", p.number))
+				}
+			}
+			return false
+		})
+		o.stop()
+	})
+}
+
+// Each kind of hook that needs nothing but the kernel is called, or it is said why it cannot be.
+func TestAnyKernelHooks(t *testing.T) {
+	livetest.RequireRoot(t)
+	livetest.Tracefs(t)
+	for _, h := range hooks {
+		if strings.Contains(h.program, "uprobe") || strings.Contains(h.program, "uretprobe") || strings.Contains(h.program, "usdt") {
+			continue
+		}
+		t.Run(h.counter, func(t *testing.T) {
+			attach, programs := "{}", "["+h.program+"]"
+			if h.attach != "" {
+				attach = fmt.Sprintf("{%s: %s}", h.program, h.attach)
+			}
+			if h.program == "on_sk_msg" {
+				programs = "[on_sk_msg, on_sockops]"
+			}
+			o, err := tryStart(t, fmt.Sprintf("{path: %s, programs: %s, attach: %s}", unpack(t, "hooks"), programs, attach), "")
+			if err != nil {
+				require.ErrorContains(t, err, "probe object/test does not run: ")
+				t.Skip("not on this kernel: ", err)
+			}
+			until(t, "calls of "+h.program, func() bool {
+				require.NoError(t, child(t, "exit 0").Run())
+				connect(t)
+				for _, p := range o.points("hook.calls") {
+					if p.attrs["hook"] == h.counter && p.number > 0 {
+						return true
+					}
+				}
+				return false
+			})
+		})
+	}
+}
