@@ -153,7 +153,7 @@ func whole(v any) (number, error) {
 // put writes an integer, if it is in the range of the type.
 func put(into []byte, n number, signed bool, t btf.Type) error {
 	width := uint(len(into) * 8)
-	fits := true
+	var fits bool
 	switch {
 	case n.negative && !signed:
 		fits = false

@@ -8,6 +8,7 @@ package object_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -69,9 +70,7 @@ func tryStart(t testing.TB, section, top string) (*observed, error) {
 	raw, err := conf.AsRaw()
 	require.NoError(t, err)
 	if more, ok := raw.(map[string]any); ok {
-		for k, v := range more {
-			all[k] = v
-		}
+		maps.Copy(all, more)
 	}
 	one, err := confmap.NewRetrievedFromYAML([]byte(section))
 	require.NoError(t, err)

@@ -23,8 +23,6 @@ import (
 type plan struct {
 	outputs []*output
 	losses  []loss
-	// effects: programs by name as they are in the object, with their sections.
-	programs map[string]*ebpf.ProgramSpec
 }
 
 // loss is a counter of the object's own.
@@ -71,16 +69,15 @@ type logPlan struct {
 }
 
 type spanPlan struct {
-	name                            *record.Template
-	static                          string // the name, if it has no fields
-	kind                            ptrace.SpanKind
-	start, end, duration            *record.Field
-	durationUnit                    float64
-	failed                          *record.Field
-	failedIf                        ErrorIf
-	traceID, spanID, parentID       *record.Field
-	traceKey, spanKey, parentKey    []*record.Field
-	durationIsError, hasOwnDuration bool
+	name                         *record.Template
+	static                       string // the name, if it has no fields
+	kind                         ptrace.SpanKind
+	start, end, duration         *record.Field
+	durationUnit                 float64
+	failed                       *record.Field
+	failedIf                     ErrorIf
+	traceID, spanID, parentID    *record.Field
+	traceKey, spanKey, parentKey []*record.Field
 }
 
 type metricPlan struct {
@@ -96,7 +93,7 @@ type metricPlan struct {
 //
 // Returns an error that names what is wrong and what there is.
 func newPlan(cfg *Config, spec *ebpf.CollectionSpec) (*plan, error) {
-	p := &plan{programs: spec.Programs}
+	p := &plan{}
 	all, err := outputs(cfg, spec)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ package object
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -146,7 +147,5 @@ func (r *resolver) walk() {
 	if len(r.cgroups)+len(found) > maxCgroups {
 		clear(r.cgroups)
 	}
-	for id, c := range found {
-		r.cgroups[id] = c
-	}
+	maps.Copy(r.cgroups, found)
 }

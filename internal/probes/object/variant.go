@@ -182,7 +182,7 @@ func needsSize(t ebpf.MapType) bool {
 // memory is about what a map takes when it is full, in bytes.
 func memory(m *ebpf.MapSpec, cpus uint64) uint64 {
 	const overhead = 64 // of an entry of a hash
-	key, value, n := uint64(m.KeySize), uint64(m.ValueSize)+7&^7, uint64(m.MaxEntries)
+	key, value, n := uint64(m.KeySize), (uint64(m.ValueSize)+7)&^7, uint64(m.MaxEntries)
 	switch m.Type {
 	case ebpf.RingBuf, ebpf.UserRingbuf:
 		return n

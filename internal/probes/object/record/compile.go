@@ -4,6 +4,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -286,7 +287,7 @@ func (f *Field) array(t *btf.Array) error {
 		return fmt.Errorf("it is an array of %s: choose an element, as in [0]", Describe(t.Type))
 	}
 	if t.Nelems == 0 {
-		return fmt.Errorf("it is an array without elements, whose length the types do not tell")
+		return errors.New("it is an array without elements, whose length the types do not tell")
 	}
 	total := uint64(t.Nelems) * uint64(elem.Size)
 	if total >= maxOffset {
@@ -357,7 +358,7 @@ func (f *Field) formatted(p Place, o Options, want format) error {
 		}
 	case EnumName:
 		if o.Enum == nil && len(f.names) == 0 && len(f.named) == 0 {
-			return fmt.Errorf("its numbers have no names: name a type with enum:")
+			return errors.New("its numbers have no names: name a type with enum:")
 		}
 		if o.Enum != nil {
 			f.enumerators(o.Enum)

@@ -4,7 +4,9 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +49,7 @@ func ParseLayout(text string, types func(name string) btf.Type) (*btf.Struct, er
 		return nil, err
 	}
 	if len(s.Members) == 0 {
-		return nil, fmt.Errorf("it has no members")
+		return nil, errors.New("it has no members")
 	}
 	return s, nil
 }
@@ -74,7 +76,7 @@ func (l *layout) scan(text string) error {
 		case strings.HasPrefix(text[i:], "/*"):
 			n := strings.Index(text[i:], "*/")
 			if n < 0 {
-				return fmt.Errorf("a comment has no end")
+				return errors.New("a comment has no end")
 			}
 			i += n + 2
 		case strings.IndexByte("{}[];:,*", c) >= 0:
@@ -156,7 +158,7 @@ func (l *layout) members(into *[]btf.Member, size *uint32, union bool, end strin
 	p := placing{union: union, align: 1}
 	for l.peek() != end {
 		if l.peek() == "" {
-			return fmt.Errorf("a brace is open at the end")
+			return errors.New("a brace is open at the end")
 		}
 		base, align, err := l.base(depth)
 		if err != nil {
@@ -214,8 +216,8 @@ func (l *layout) declarator(into *[]btf.Member, p *placing, base btf.Type, align
 			return err
 		}
 	}
-	for i := len(dims) - 1; i >= 0; i-- {
-		typ = &btf.Array{Index: &btf.Int{Name: "__u32", Size: 4}, Type: typ, Nelems: dims[i]}
+	for _, n := range slices.Backward(dims) {
+		typ = &btf.Array{Index: &btf.Int{Name: "__u32", Size: 4}, Type: typ, Nelems: n}
 	}
 	bits := uint64(0)
 	if l.peek() == ":" {
@@ -318,7 +320,7 @@ func (l *layout) compound(word string, depth int) (btf.Type, uint64, error) {
 		return nil, 0, fmt.Errorf("the object has no %s %s", word, name)
 	}
 	if word == "enum" {
-		return nil, 0, fmt.Errorf("an enum cannot be declared here: name one of the object's, or use int")
+		return nil, 0, errors.New("an enum cannot be declared here: name one of the object's, or use int")
 	}
 	l.take()
 	if word == "union" {
