@@ -42,6 +42,15 @@ while IFS= read -r command <&3; do
 done 3<commands
 grep -q 'object/execs:' out || { echo "describe printed no section:" >&2; cat out >&2; exit 1; }
 
+# The mistake whose message the document quotes.
+sed 's/{uid} ran/{usr} ran/' execs.yaml >mistake.yaml
+message=$(grep '^probes::object/execs: ' "$doc")
+if timeout 60 bin/otelcol-ebpf --config=testdata/default.yaml --config=mistake.yaml >log 2>&1; then
+	echo "A mistaken configuration starts." >&2
+	exit 1
+fi
+grep -qF -- "$message" log || { echo "The message of a mistake is not what the collector says:" >&2; tail -n 5 log >&2; exit 1; }
+
 command=$(block sh 2)
 echo "== $command"
 # It has no quotes, so that splitting it at spaces is right.

@@ -305,3 +305,46 @@ import time; time.sleep(1)`)
 		assert.EqualValues(t, cmd.Process.Pid, r.resource["process.pid"])
 	}
 }
+
+// Stacks by the names of functions, users by theirs, and control groups by their paths.
+func TestLiveStacks(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the object has the number of a system call of amd64")
+	}
+	cmd := exec.Command("/bin/bash", "-c", "read go; exec sleep 0.1")
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	o := start(t, fmt.Sprintf(`
+path: %s
+constants: {only_pid: %d}
+outputs:
+  - map: naps
+    process: none
+    timestamp: time
+    clock: boot
+    log: {name: nap}
+    attributes:
+      kernel: {as: kernel_stack, stacks: traces}
+      user: {as: user_stack, stacks: traces, pid: pid}
+      uid: {name: user.name, as: user}
+      cgroup: {name: cgroup, as: cgroup}
+      time: {as: boottime}
+`, object("stacks"), cmd.Process.Pid), "")
+	_, err = stdin.Write([]byte("go\n"))
+	require.NoError(t, err)
+	until(t, "the nap", func() bool { return o.logs.LogRecordCount() > 0 })
+	require.NoError(t, cmd.Wait())
+	o.stop()
+	attrs := o.logRecords()[0].attrs()
+	t.Log(attrs)
+	assert.Contains(t, attrs["kernel"], "do_syscall_64+0x")
+	assert.Contains(t, attrs["user"], "clock_nanosleep")
+	assert.Equal(t, "root", attrs["user.name"])
+	own, err := os.ReadFile("/proc/self/cgroup")
+	require.NoError(t, err)
+	assert.Contains(t, string(own), "0::"+attrs["cgroup"].(string)+"\n")
+	when, err := time.Parse(time.RFC3339Nano, attrs["time"].(string))
+	require.NoError(t, err)
+	assert.WithinRange(t, when, time.Now().Add(-20*time.Second), time.Now())
+}

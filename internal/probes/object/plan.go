@@ -13,7 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object/record"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -66,27 +65,6 @@ type logPlan struct {
 	name     string
 	severity plog.SeverityNumber
 	body     *record.Template
-}
-
-type spanPlan struct {
-	name                         *record.Template
-	static                       string // the name, if it has no fields
-	kind                         ptrace.SpanKind
-	start, end, duration         *record.Field
-	durationUnit                 float64
-	failed                       *record.Field
-	failedIf                     ErrorIf
-	traceID, spanID, parentID    *record.Field
-	traceKey, spanKey, parentKey []*record.Field
-}
-
-type metricPlan struct {
-	cfg   *Metric
-	value *record.Field // nil counts
-	// slots are those of a histogram in a map: an array in the value, or the number of
-	// the slot in the key.
-	slots *record.Field
-	slot  *record.Field
 }
 
 // newPlan compiles what the outputs say for the types of an object.

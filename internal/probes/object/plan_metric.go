@@ -15,6 +15,16 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object/record"
 )
 
+// metricPlan is a [Metric] that was compiled.
+type metricPlan struct {
+	cfg   *Metric
+	value *record.Field // nil counts
+	// slots are those of a histogram in a map: an array in the value, or the number of
+	// the slot in the key.
+	slots *record.Field
+	slot  *record.Field
+}
+
 func (c *compiler) metrics() error {
 	m := c.cfg.Metric
 	c.metric = &metricPlan{cfg: m}

@@ -7,8 +7,23 @@ import (
 	"errors"
 	"fmt"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object/record"
 )
+
+// spanPlan is a [Span] that was compiled.
+type spanPlan struct {
+	name                         *record.Template
+	static                       string // the name, if it has no fields
+	kind                         ptrace.SpanKind
+	start, end, duration         *record.Field
+	durationUnit                 float64
+	failed                       *record.Field
+	failedIf                     ErrorIf
+	traceID, spanID, parentID    *record.Field
+	traceKey, spanKey, parentKey []*record.Field
+}
 
 func (c *compiler) spans() (err error) {
 	s := c.cfg.Span
