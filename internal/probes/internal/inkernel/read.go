@@ -94,8 +94,11 @@ func (t *Table[D, V]) scan(hash *ebpf.Map) error {
 func (t *Table[D, V]) add(k *Key[D], v []uint64) {
 	p := t.find(&k.Owner)
 	if p.info == nil {
+		if t.waits(p) {
+			return
+		}
 		n := t.schema.Events(v)
-		if p.lost {
+		if t.all {
 			t.counts.Unmatched += n
 		} else {
 			t.counts.Filtered += n

@@ -86,7 +86,7 @@ type exit struct {
 type process[D comparable] struct {
 	id     id
 	info   *probe.ProcessInfo // nil: it is not selected
-	lost   bool               // nothing is known of it
+	since  uint64             // boot time at which it was first read
 	start  pcommon.Timestamp
 	series map[D]*series[D]
 	all    []*series[D] // in the order of their creation
@@ -160,7 +160,7 @@ func (t *Table[D, V]) find(o *Owner) *process[D] {
 	}
 	p := &process[D]{id: key, series: map[D]*series[D]{}}
 	t.identify(p)
-	p.lost = p.info == nil && t.all
+	p.since = t.now
 	p.start = t.set.Clock.Timestamp(max(o.Start, t.began))
 	t.processes[key] = p
 	t.order = append(t.order, p)
@@ -192,17 +192,21 @@ func (t *Table[D, V]) identify(p *process[D]) {
 	}
 	info := t.set.Processes.Lookup(p.id.pid, p.id.start)
 	if info == nil {
-		p.ended = true // or its exit was lost
+		p.ended = p.info != nil // its exit was lost, or is long past
 		return
 	}
 	p.info = info
 }
 
+// waits tells that a process may yet become known: the record of its end may be on its way.
+func (t *Table[D, V]) waits(p *process[D]) bool { return t.now < p.since+patience }
+
 // forget drops the processes of which all was said.
 func (t *Table[D, V]) forget() {
 	kept := t.order[:0]
 	for _, p := range t.order {
-		gone := p.info == nil || p.ended && t.set.Processes.Lookup(p.id.pid, p.id.start) == nil
+		gone := p.info == nil && !t.waits(p) ||
+			p.info != nil && p.ended && t.set.Processes.Lookup(p.id.pid, p.id.start) == nil
 		if !gone {
 			kept = append(kept, p)
 			continue

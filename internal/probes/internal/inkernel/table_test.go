@@ -152,6 +152,9 @@ func TestEndedProcessesAreReadALastTime(t *testing.T) {
 	assert.Equal(t, Account{Delivered: 13}, f.Account())
 	f.count(7, 0, 5, 1, 2, 0)
 	f.collect()
+	assert.Equal(t, Account{Delivered: 13}, f.Account(), "it may yet become known")
+	f.clock.now += 10e9
+	f.collect()
 	assert.Equal(t, Account{Delivered: 13, Unmatched: 2}, f.Account())
 	assert.Zero(t, f.entries())
 }
@@ -175,6 +178,8 @@ func TestWhatIsNotSelectedIsFiltered(t *testing.T) {
 	f := newFixture(t, &discovery.Selection{Targets: []*discovery.Matcher{m}})
 	f.count(7, 0, 5, 1, 10, 0)
 	f.collect()
+	f.clock.now += 10e9
+	f.collect()
 	assert.Empty(t, f.metrics.Values("calls", 7))
 	assert.Zero(t, f.entries())
 	assert.Equal(t, Account{Filtered: 10}, f.Account())
@@ -182,6 +187,21 @@ func TestWhatIsNotSelectedIsFiltered(t *testing.T) {
 	f.count(7, 0, 5, 1, 3, 0)
 	f.collect()
 	assert.Equal(t, map[string]float64{"dim=1": 3}, f.metrics.Values("calls", 7))
+}
+
+// The record of its end comes after its counters were read.
+func TestAProcessThatBecomesKnown(t *testing.T) {
+	f := newFixture(t, nil)
+	f.count(7, 0, 5, 1, 10, 0)
+	f.collect()
+	assert.Empty(t, f.metrics.Values("calls", 7))
+	f.known.add(7, 5)
+	f.Exited(&discovery.Event{Kind: discovery.Exit, PID: 7, Start: 5, Time: f.clock.now, Process: f.known[7]})
+	f.clock.now += 10e9
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 10}, f.metrics.Values("calls", 7))
+	assert.Equal(t, Account{Delivered: 10}, f.Account())
+	assert.Zero(t, f.entries())
 }
 
 // Short processes leave the hash though nobody collects.
