@@ -1,0 +1,63 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package blockio
+
+import (
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// Counters of bpf/blockio.bpf.c.
+const (
+	countRequestsFull = inkernel.FirstCounter + iota
+	countUnknown
+)
+
+// Factory describes the Instrument.
+func Factory() probe.Factory {
+	return probe.Factory{
+		Manifest: probe.Manifest{
+			Name:      "blockio",
+			Kind:      probe.Instrument,
+			Summary:   "Requests to block devices by process: latency of device and queue, sizes, errors",
+			Signals:   probe.Metrics,
+			DependsOn: []string{inkernel.Discovery},
+			Joins:     inkernel.Discovery,
+			Stability: component.StabilityLevelDevelopment,
+			Variants: []probe.Variant{{
+				Name: "tp_btf", Spec: loadObject,
+				Loses: []string{"which process made the pages dirty that the kernel writes later"},
+			}},
+		},
+		// 2048 are 10 MiB.
+		DefaultConfig: func() any { return &inkernel.Config{MaxSeries: 2048} },
+		New: func(set probe.Settings, config any) (probe.Probe, error) {
+			cfg, ok := config.(*inkernel.Config)
+			if !ok {
+				return nil, fmt.Errorf("configuration is a %T, not a %T", config, cfg)
+			}
+			return inkernel.NewInstrument[dims, value](set, inkernel.Options{
+				Hash: "block_values", Size: cfg.MaxSeries,
+				Lost:     map[uint32]probe.Cause{countRequestsFull: probe.MapFull, countUnknown: probe.Unmatched},
+				Attached: begin,
+			}, schema(newDevices("/sys/dev/block"))), nil
+		},
+	}
+}
+
+// begin tells from when on requests are seen from their beginning.
+func begin(p *inkernel.Programs) error {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return fmt.Errorf("read the clock: %w", err)
+	}
+	return p.Set("since", uint64(now.Nano()))
+}

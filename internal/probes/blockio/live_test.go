@@ -1,0 +1,176 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package blockio
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zaptest"
+	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	discoveryprobe "github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
+)
+
+// load starts the Instrument.
+func load(t *testing.T) (i probe.Probe, metrics *livetest.Metrics, pump *livetest.Pumped) {
+	t.Helper()
+	livetest.RequireRoot(t)
+	livetest.CheckLeaks(t)
+	metrics = &livetest.Metrics{}
+	set := probe.Settings{
+		Logger: zaptest.NewLogger(t), Clock: livetest.Clock{}, Emit: metrics, Signals: probe.Metrics, Selection: &discovery.Selection{},
+	}
+	f := discoveryprobe.Factory()
+	d := livetest.Load(t, f, set, f.DefaultConfig(), nil)
+	set.Processes = d.(probe.Processes)
+	f = Factory()
+	i = livetest.Load(t, f, set, f.DefaultConfig(), map[string]probe.Probe{"discovery": d})
+	livetest.Attach(t, d)
+	livetest.Attach(t, i)
+	return i, metrics, livetest.PumpJoined(t, d, i)
+}
+
+// disk is a device as /proc/diskstats has it: completed operations, bytes and
+// milliseconds of reads and of writes.
+type disk struct {
+	name                    string
+	reads, readBytes, readT float64
+	writes, written, writeT float64
+}
+
+// diskOf finds the device that a folder is on.
+func diskOf(t *testing.T, folder string) string {
+	t.Helper()
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat(folder, &st))
+	number := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	target, err := filepath.EvalSymlinks(number)
+	if err != nil {
+		t.Skip("the folder for temporary files is on no block device")
+	}
+	if _, err := os.Stat(filepath.Join(target, "partition")); err == nil {
+		target = filepath.Dir(target)
+	}
+	return filepath.Base(target)
+}
+
+func stats(t *testing.T, name string) (d disk) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/diskstats")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if f[2] != name {
+			continue
+		}
+		n := func(i int) float64 {
+			v, err := strconv.ParseFloat(f[i], 64)
+			require.NoError(t, err)
+			return v
+		}
+		return disk{name, n(3), n(5) * 512, n(6), n(7), n(9) * 512, n(10)}
+	}
+	t.Fatalf("/proc/diskstats has no %s", name)
+	return d
+}
+
+// sums are count and sum of each histogram and operation, of all processes that there were.
+func sums(m *livetest.Metrics, device string) map[[2]string][2]float64 {
+	all := map[[2]string][2]float64{}
+	for _, metric := range []string{metricDevice, metricQueue, metricSize} {
+		for _, op := range []string{"read", "write"} {
+			type process struct {
+				pid   uint32
+				start uint64
+			}
+			last := map[process]livetest.Point{}
+			for _, p := range m.Points(metric, -1) {
+				if p.Attrs() == attrOperation+"="+op+","+attrDevice+"="+device {
+					last[process{p.Process.PID, p.Process.StartTime}] = p
+				}
+			}
+			k := [2]string{metric, op}
+			for _, p := range last {
+				all[k] = [2]float64{all[k][0] + float64(p.Count()), all[k][1] + p.Sum()}
+			}
+		}
+	}
+	return all
+}
+
+// dd reads and writes past the cache: its requests are what the device's statistics say,
+// and those of the process are its own.
+func TestAgainstDiskstats(t *testing.T) {
+	dir := t.TempDir()
+	name := diskOf(t, dir)
+	i, metrics, pump := load(t)
+	require.NoError(t, exec.Command("sync").Run())
+	time.Sleep(300 * time.Millisecond)
+	pump.Collect(t, i) // the first one takes long
+	pump.Collect(t, i)
+	before, then := stats(t, name), sums(metrics, name)
+	file := filepath.Join(dir, "file")
+	const blocks, size = 200, 64 << 10
+	write := exec.Command("dd", "if=/dev/zero", "of="+file, "bs=64k", "count="+strconv.Itoa(blocks), "oflag=direct")
+	out, err := write.CombinedOutput()
+	if err != nil && strings.Contains(string(out), "Invalid argument") {
+		t.Skip("the file system cannot write past the cache")
+	}
+	require.NoError(t, err, "%s", out)
+	read := exec.Command("dd", "if="+file, "of=/dev/null", "bs=64k", "iflag=direct")
+	require.NoError(t, read.Run())
+	require.NoError(t, exec.Command("sync").Run())
+	after := stats(t, name)
+	pump.Stop()
+	pump.Collect(t, i)
+
+	t.Logf("%+v", i.(probe.Accountant).Counts())
+	attrs := func(direction string) string { return attrDirection + "=" + direction + "," + attrDevice + "=" + name }
+	assert.EqualValues(t, blocks*size, metrics.Values(metricIO, write.Process.Pid)[attrs("write")])
+	assert.EqualValues(t, blocks*size, metrics.Values(metricIO, read.Process.Pid)[attrs("read")])
+
+	now := sums(metrics, name)
+	got := func(metric, op string) (n, sum float64) {
+		k := [2]string{metric, op}
+		return now[k][0] - then[k][0], now[k][1] - then[k][1]
+	}
+	reads, readSeconds := got(metricDevice, "read")
+	writes, writeSeconds := got(metricDevice, "write")
+	_, readQueue := got(metricQueue, "read")
+	_, writeQueue := got(metricQueue, "write")
+	_, readBytes := got(metricSize, "read")
+	_, written := got(metricSize, "write")
+	t.Logf("reads %g of %g, %g of %g bytes, %.4f + %.4f of %.3f s", reads, after.reads-before.reads, readBytes, after.readBytes-before.readBytes, readSeconds, readQueue, (after.readT-before.readT)/1e3)
+	t.Logf("writes %g of %g, %g of %g bytes, %.4f + %.4f of %.3f s", writes, after.writes-before.writes, written, after.written-before.written, writeSeconds, writeQueue, (after.writeT-before.writeT)/1e3)
+	// Others may use the device between a look at the statistics and one at the series.
+	assert.InDelta(t, after.reads-before.reads, reads, 20)
+	assert.InDelta(t, after.readBytes-before.readBytes, readBytes, 2<<20)
+	assert.InDelta(t, after.writes-before.writes, writes, 20)
+	assert.InDelta(t, after.written-before.written, written, 2<<20)
+	// The statistics are in milliseconds of each request.
+	assert.InDelta(t, (after.readT-before.readT)/1e3, readSeconds+readQueue, 0.05+0.1*readSeconds+1e-3*reads)
+
+	mine := 0.0
+	for _, p := range metrics.Points(metricDevice, write.Process.Pid) {
+		if p.Attrs() == attrOperation+"=write,"+attrDevice+"="+name {
+			mine = float64(p.Count())
+		}
+	}
+	assert.GreaterOrEqual(t, mine, float64(blocks))
+	livetest.Conserved(t, i)
+}
