@@ -69,7 +69,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -80,6 +80,12 @@ type objectProcConfig struct {
 	Pad        uint32
 }
 
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -88,6 +94,7 @@ const (
 	objectMapBlockRequests    = "block_requests"
 	objectMapBlockValues      = "block_values"
 	objectMapProcConfig       = "proc_config"
+	objectMapProcRules        = "proc_rules"
 	objectMapProcs            = "procs"
 	objectProgBlockioComplete = "blockio_complete"
 	objectProgBlockioInsert   = "blockio_insert"
@@ -151,6 +158,7 @@ type objectMapSpecs struct {
 	BlockRequests *ebpf.MapSpec `ebpf:"block_requests"`
 	BlockValues   *ebpf.MapSpec `ebpf:"block_values"`
 	ProcConfig    *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules     *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs         *ebpf.MapSpec `ebpf:"procs"`
 }
 
@@ -186,6 +194,7 @@ type objectMaps struct {
 	BlockRequests *ebpf.Map `ebpf:"block_requests"`
 	BlockValues   *ebpf.Map `ebpf:"block_values"`
 	ProcConfig    *ebpf.Map `ebpf:"proc_config"`
+	ProcRules     *ebpf.Map `ebpf:"proc_rules"`
 	Procs         *ebpf.Map `ebpf:"procs"`
 }
 
@@ -195,6 +204,7 @@ func (m *objectMaps) Close() error {
 		m.BlockRequests,
 		m.BlockValues,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 	)
 }

@@ -53,7 +53,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -62,6 +62,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectStallKey struct {
@@ -103,6 +109,7 @@ const (
 	objectMapMemoryThreads          = "memory_threads"
 	objectMapMemoryWaiting          = "memory_waiting"
 	objectMapProcConfig             = "proc_config"
+	objectMapProcRules              = "proc_rules"
 	objectMapProcs                  = "procs"
 	objectProgMemoryCgroupBegin     = "memory_cgroup_begin"
 	objectProgMemoryCgroupEnd       = "memory_cgroup_end"
@@ -182,6 +189,7 @@ type objectMapSpecs struct {
 	MemoryThreads *ebpf.MapSpec `ebpf:"memory_threads"`
 	MemoryWaiting *ebpf.MapSpec `ebpf:"memory_waiting"`
 	ProcConfig    *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules     *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs         *ebpf.MapSpec `ebpf:"procs"`
 }
 
@@ -221,6 +229,7 @@ type objectMaps struct {
 	MemoryThreads *ebpf.Map `ebpf:"memory_threads"`
 	MemoryWaiting *ebpf.Map `ebpf:"memory_waiting"`
 	ProcConfig    *ebpf.Map `ebpf:"proc_config"`
+	ProcRules     *ebpf.Map `ebpf:"proc_rules"`
 	Procs         *ebpf.Map `ebpf:"procs"`
 }
 
@@ -234,6 +243,7 @@ func (m *objectMaps) Close() error {
 		m.MemoryThreads,
 		m.MemoryWaiting,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 	)
 }

@@ -24,7 +24,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -33,6 +33,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectSchedKey struct {
@@ -67,6 +73,7 @@ type objectSchedValue struct {
 const (
 	objectMapAggCounters       = "agg_counters"
 	objectMapProcConfig        = "proc_config"
+	objectMapProcRules         = "proc_rules"
 	objectMapProcs             = "procs"
 	objectMapSchedAway         = "sched_away"
 	objectMapSchedValues       = "sched_values"
@@ -127,6 +134,7 @@ type objectProgramSpecs struct {
 type objectMapSpecs struct {
 	AggCounters *ebpf.MapSpec `ebpf:"agg_counters"`
 	ProcConfig  *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules   *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs       *ebpf.MapSpec `ebpf:"procs"`
 	SchedAway   *ebpf.MapSpec `ebpf:"sched_away"`
 	SchedValues *ebpf.MapSpec `ebpf:"sched_values"`
@@ -161,6 +169,7 @@ func (o *objectObjects) Close() error {
 type objectMaps struct {
 	AggCounters *ebpf.Map `ebpf:"agg_counters"`
 	ProcConfig  *ebpf.Map `ebpf:"proc_config"`
+	ProcRules   *ebpf.Map `ebpf:"proc_rules"`
 	Procs       *ebpf.Map `ebpf:"procs"`
 	SchedAway   *ebpf.Map `ebpf:"sched_away"`
 	SchedValues *ebpf.Map `ebpf:"sched_values"`
@@ -170,6 +179,7 @@ func (m *objectMaps) Close() error {
 	return _ObjectClose(
 		m.AggCounters,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 		m.SchedAway,
 		m.SchedValues,

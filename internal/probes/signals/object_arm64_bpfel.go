@@ -17,7 +17,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -26,6 +26,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectReported struct {
@@ -80,6 +86,7 @@ const (
 	objectMapAggCounters      = "agg_counters"
 	objectMapExitReported     = "exit_reported"
 	objectMapProcConfig       = "proc_config"
+	objectMapProcRules        = "proc_rules"
 	objectMapProcs            = "procs"
 	objectMapSignalsEvents    = "signals_events"
 	objectMapSignalsSent      = "signals_sent"
@@ -141,6 +148,7 @@ type objectMapSpecs struct {
 	AggCounters   *ebpf.MapSpec `ebpf:"agg_counters"`
 	ExitReported  *ebpf.MapSpec `ebpf:"exit_reported"`
 	ProcConfig    *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules     *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs         *ebpf.MapSpec `ebpf:"procs"`
 	SignalsEvents *ebpf.MapSpec `ebpf:"signals_events"`
 	SignalsSent   *ebpf.MapSpec `ebpf:"signals_sent"`
@@ -176,6 +184,7 @@ type objectMaps struct {
 	AggCounters   *ebpf.Map `ebpf:"agg_counters"`
 	ExitReported  *ebpf.Map `ebpf:"exit_reported"`
 	ProcConfig    *ebpf.Map `ebpf:"proc_config"`
+	ProcRules     *ebpf.Map `ebpf:"proc_rules"`
 	Procs         *ebpf.Map `ebpf:"procs"`
 	SignalsEvents *ebpf.Map `ebpf:"signals_events"`
 	SignalsSent   *ebpf.Map `ebpf:"signals_sent"`
@@ -186,6 +195,7 @@ func (m *objectMaps) Close() error {
 		m.AggCounters,
 		m.ExitReported,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 		m.SignalsEvents,
 		m.SignalsSent,

@@ -17,7 +17,7 @@ type objectProc struct {
 	_     structs.HostLayout
 	Start uint64
 	State uint32
-	Since uint32
+	More  uint32
 }
 
 type objectProcConfig struct {
@@ -26,6 +26,12 @@ type objectProcConfig struct {
 	OnExec     uint32
 	WantListen uint32
 	Pad        uint32
+}
+
+type objectProcRule struct {
+	_      structs.HostLayout
+	Target uint32
+	Port   uint32
 }
 
 type objectTcpDims struct {
@@ -100,6 +106,7 @@ type objectTcpValue struct {
 const (
 	objectMapAggCounters   = "agg_counters"
 	objectMapProcConfig    = "proc_config"
+	objectMapProcRules     = "proc_rules"
 	objectMapProcs         = "procs"
 	objectMapTcpListening  = "tcp_listening"
 	objectMapTcpOverflow   = "tcp_overflow"
@@ -166,6 +173,7 @@ type objectProgramSpecs struct {
 type objectMapSpecs struct {
 	AggCounters  *ebpf.MapSpec `ebpf:"agg_counters"`
 	ProcConfig   *ebpf.MapSpec `ebpf:"proc_config"`
+	ProcRules    *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs        *ebpf.MapSpec `ebpf:"procs"`
 	TcpListening *ebpf.MapSpec `ebpf:"tcp_listening"`
 	TcpOverflow  *ebpf.MapSpec `ebpf:"tcp_overflow"`
@@ -204,6 +212,7 @@ func (o *objectObjects) Close() error {
 type objectMaps struct {
 	AggCounters  *ebpf.Map `ebpf:"agg_counters"`
 	ProcConfig   *ebpf.Map `ebpf:"proc_config"`
+	ProcRules    *ebpf.Map `ebpf:"proc_rules"`
 	Procs        *ebpf.Map `ebpf:"procs"`
 	TcpListening *ebpf.Map `ebpf:"tcp_listening"`
 	TcpOverflow  *ebpf.Map `ebpf:"tcp_overflow"`
@@ -215,6 +224,7 @@ func (m *objectMaps) Close() error {
 	return _ObjectClose(
 		m.AggCounters,
 		m.ProcConfig,
+		m.ProcRules,
 		m.Procs,
 		m.TcpListening,
 		m.TcpOverflow,
