@@ -311,7 +311,7 @@ func TestLiveStacks(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the object has the number of a system call of amd64")
 	}
-	cmd := exec.Command("/bin/bash", "-c", "read go; exec sleep 0.1")
+	cmd := exec.Command("/bin/bash", "-c", "read go; exec sleep 2")
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

@@ -358,7 +358,7 @@ func (f *Field) formatted(p Place, o Options, want format) error {
 		}
 	case EnumName:
 		if o.Enum == nil && len(f.names) == 0 && len(f.named) == 0 {
-			return errors.New("its numbers have no names: name a type with enum:")
+			return errors.New("its numbers have no names: the key enum: names a type that has them")
 		}
 		if o.Enum != nil {
 			f.enumerators(o.Enum)

@@ -214,7 +214,7 @@ func TestFieldMistakes(t *testing.T) {
 		{"task", Options{Format: Integer}, `field "task": char[16] cannot be shown as int`},
 		{"pid", Options{Format: String}, `field "pid": pid_t cannot be shown as string`},
 		{"task", Options{Scale: 2}, `field "task": char[16] cannot be multiplied`},
-		{"pid", Options{Format: EnumName}, `field "pid": its numbers have no names: name a type with enum:`},
+		{"pid", Options{Format: EnumName}, `field "pid": its numbers have no names: the key enum: names a type that has them`},
 		{"", Options{}, `the value: it is struct event: choose one of its members task, delta_us, pid, by, flags, kind, rest, low, port, addr, args, ok, ret, sk, load, part, dev, big`},
 	} {
 		_, err := Compile(s, tt.path, tt.o)
