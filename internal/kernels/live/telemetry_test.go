@@ -62,6 +62,10 @@ func (s *telemetry) lines(w *workload) []string {
 			}
 			for _, sl := range rl.ScopeLogs().All() {
 				for _, r := range sl.LogRecords().All() {
+					// The Go runtime dies of a signal by sending it to itself once more, or twice.
+					if text(r.Attributes(), "ebpf.signal.code") == "SI_TKILL" {
+						continue
+					}
 					lines = append(lines, fmt.Sprintf("log %s scope=%s event=%s severity=%s:%s body=%q %s", res,
 						sl.Scope().Name(), r.EventName(), r.SeverityNumber(), r.SeverityText(), w.plain(r.Body().Str()), w.attributes(r.Attributes())))
 				}
