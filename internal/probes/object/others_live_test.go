@@ -267,16 +267,13 @@ time.sleep(1)`)
 		t.Logf("%d waits, the kernel says %v", p.hist.Count(), timeslices)
 		assert.InEpsilon(t, timeslices, float64(p.hist.Count()), 0.15)
 		assert.NotEmpty(t, p.attrs["thread.name"])
-		// A histogram has no sum: the least and the most that its buckets can stand for.
-		var least, most float64
+		// A histogram has no sum: the most that its buckets can stand for. It is no less than
+		// the kernel's, which does not count how long another CPU takes to hear of the wakeup.
+		var most float64
 		bounds := p.hist.ExplicitBounds().AsRaw()
 		for i, n := range p.hist.BucketCounts().AsRaw() {
-			if i > 0 {
-				least += float64(n) * bounds[i-1]
-			}
 			most += float64(n) * (bounds[min(i, len(bounds)-1)] + 1e-6)
 		}
-		assert.LessOrEqual(t, 0.5*least, waited/1e9)
 		assert.GreaterOrEqual(t, 1.5*most, waited/1e9)
 		return
 	}
