@@ -14,6 +14,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
@@ -48,9 +50,8 @@ type Daemon struct {
 	rules      *ebpf.Map // proc_rules, which no program of this object uses
 
 	event       discovery.Event // reused for each record
-	subscribers map[int]func(*discovery.Event)
-	order       []int
-	next        int
+	subscribing sync.Mutex      // held by those who change subscribers
+	subscribers atomic.Pointer[[]*func(*discovery.Event)]
 
 	handled, undecodable uint64
 	notSet               uint64 // decisions that the map had no space for
@@ -211,16 +212,27 @@ func (d *Daemon) Recent(pid uint32) *probe.ProcessInfo { return d.table.Recent(p
 // Selected is the number of selected processes that run.
 func (d *Daemon) Selected() int { return d.table.Len() }
 
-// Subscribe implements [discovery.Events].
+// Subscribe implements [discovery.Events]. It may be called, and so may cancel, while
+// events are handed on: those that are detached while the receiver ends do so. An event
+// that is being handed on may still arrive then.
 func (d *Daemon) Subscribe(fn func(*discovery.Event)) (cancel func()) {
-	id := d.next
-	d.next++
-	d.subscribers[id] = fn
-	d.order = append(d.order, id)
+	d.subscribing.Lock()
+	defer d.subscribing.Unlock()
+	own := &fn
+	d.subscribers.Store(new(append(slices.Clone(d.subscribed()), own)))
 	return func() {
-		delete(d.subscribers, id)
-		d.order = slices.DeleteFunc(d.order, func(other int) bool { return other == id })
+		d.subscribing.Lock()
+		defer d.subscribing.Unlock()
+		d.subscribers.Store(new(slices.DeleteFunc(slices.Clone(d.subscribed()), func(other *func(*discovery.Event)) bool { return other == own })))
 	}
+}
+
+// subscribed gives those that events are handed on to, in their order.
+func (d *Daemon) subscribed() []*func(*discovery.Event) {
+	if all := d.subscribers.Load(); all != nil {
+		return *all
+	}
+	return nil
 }
 
 func (d *Daemon) handle(record []byte) {
@@ -235,8 +247,8 @@ func (d *Daemon) handle(record []byte) {
 	if e.Kind != discovery.Exec && e.Kind != discovery.Exit {
 		return
 	}
-	for _, id := range d.order {
-		d.subscribers[id](e)
+	for _, fn := range d.subscribed() {
+		(*fn)(e)
 	}
 }
 

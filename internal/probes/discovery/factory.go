@@ -44,7 +44,7 @@ func newDaemon(set probe.Settings, config any) (probe.Probe, error) {
 	if !ok || selection == nil {
 		return nil, errSelection
 	}
-	d := &Daemon{cfg: cfg, selection: selection, logger: set.Logger, clock: set.Clock, subscribers: map[int]func(*discovery.Event){}}
+	d := &Daemon{cfg: cfg, selection: selection, logger: set.Logger, clock: set.Clock}
 	d.table = discovery.NewTable(discovery.Options{
 		Selection: selection, Host: discovery.ReadHost(), Clock: set.Clock, Logger: set.Logger, States: (*states)(d),
 		Attributes: selection.Attributes, Max: cfg.MaxProcesses, Linger: cfg.Linger,
