@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
@@ -26,8 +27,13 @@ func TestLiveStartAndShutdownLeaveNothing(t *testing.T) {
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
 	f := NewFactory()
-	for range 100 {
-		all := createAll(t, f, f.CreateDefaultConfig())
+	for round := range 100 {
+		cfg := f.CreateDefaultConfig()
+		if round%5 > 0 { // all probes take seconds to load
+			conf := confmap.NewFromStringMap(map[string]any{"probes": map[string]any{"process": map[string]any{}, "signals": map[string]any{}}})
+			require.NoError(t, conf.Unmarshal(cfg))
+		}
+		all := createAll(t, f, cfg)
 		for _, c := range all {
 			require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
 		}

@@ -33,6 +33,11 @@ func (s *telemetry) lost(t *testing.T) []string {
 	require.NoError(t, err)
 	var lost []string
 	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+		probe, _ := p.Attributes.Value("probe")
+		cause, _ := p.Attributes.Value("cause")
+		if probe.AsString() == "dns" && cause.AsString() == "missed" {
+			continue // it looks at all system calls of the machine, and nobody here sends a datagram
+		}
 		if p.Value != 0 {
 			lost = append(lost, fmt.Sprintf("%s: %d", p.Attributes.Encoded(attribute.DefaultEncoder()), p.Value))
 		}
