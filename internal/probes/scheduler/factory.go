@@ -29,6 +29,7 @@ func Factory() probe.Factory {
 			DependsOn: []string{inkernel.Discovery},
 			Joins:     inkernel.Discovery,
 			Stability: component.StabilityLevelDevelopment,
+			OptIn:     true, // it looks at each switch of the host's processors
 			Variants: []probe.Variant{{
 				Name: "tp_btf", Spec: loadObject,
 				Loses: []string{"threads of the kernel itself"},
