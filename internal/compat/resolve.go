@@ -289,8 +289,10 @@ func (s *Set) refuse(r *Resolution, of int, all []Resolution) {
 			continue
 		}
 		r.Candidates = left
+		slices.SortFunc(r.Rejected, func(a, b Rejection) int { return a.Index - b.Index })
+		r.settle()
 		if len(left) == 0 {
-			r.State, r.Loses, r.Through = None, nil, append(r.Through, name)
+			r.Through = append(r.Through, name)
 		}
 	}
 }
@@ -349,13 +351,21 @@ func (c *checker) resolve(manifest probe.Manifest, objects []*object) (Resolutio
 			Variant: v.Name, Index: i, Loses: v.Loses, Unsure: report.Reason(), Warnings: report.Warnings,
 		})
 	}
-	if chosen := r.Chosen(); chosen != nil {
-		r.Loses = slices.Clone(chosen.Loses)
-		if chosen.Index > 0 {
-			r.State = Degraded
-		}
-	} else if len(manifest.Variants) > 0 {
-		r.State = None
+	if len(manifest.Variants) > 0 {
+		r.settle()
 	}
 	return r, nil
+}
+
+// settle draws the conclusion from the variants that are left.
+func (r *Resolution) settle() {
+	chosen := r.Chosen()
+	switch {
+	case chosen == nil:
+		r.State, r.Loses = None, nil
+	case chosen.Index > 0:
+		r.State, r.Loses = Degraded, slices.Clone(chosen.Loses)
+	default:
+		r.State, r.Loses = Full, slices.Clone(chosen.Loses)
+	}
 }

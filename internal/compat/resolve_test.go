@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -111,6 +112,51 @@ func TestResolve(t *testing.T) {
 
 // TestDiff: what an update does to a probe it does to those that depend on it,
 // and the causes are those of the variants that begin or cease to run.
+// using is an object with a program for each of two maps, of which the variant has those
+// that use the named ones.
+func using(name string, maps ...string) probe.Variant {
+	spec := &ebpf.CollectionSpec{Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{}}
+	for _, name := range []string{"shared", "own"} {
+		spec.Maps[name] = &ebpf.MapSpec{Name: name, Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1}
+		program := &ebpf.ProgramSpec{Name: "uses_" + name, Type: ebpf.SocketFilter, License: "GPL", Instructions: asm.Instructions{
+			asm.LoadMapPtr(asm.R1, 0).WithReference(name), asm.Mov.Imm(asm.R0, 0), asm.Return(),
+		}}
+		spec.Programs[program.Name] = program
+	}
+	v := probe.Variant{Name: name, Spec: func() (*ebpf.CollectionSpec, error) { return spec.Copy(), nil }}
+	for _, m := range maps {
+		v.Programs = append(v.Programs, "uses_"+m)
+	}
+	return v
+}
+
+// A variant that uses a map which only another variant of a Daemon fills cannot run.
+func TestResolveKnowsTheMapsOfDependencies(t *testing.T) {
+	filling, fallback := using("filling", "shared"), using("fallback", "own")
+	resolve := func(first, second probe.Variant, uses ...probe.Variant) Resolution {
+		s, err := Prepare(
+			probe.Manifest{Name: "daemon", Variants: []probe.Variant{first, second}},
+			probe.Manifest{Name: "user", DependsOn: []string{"daemon"}, Variants: uses})
+		require.NoError(t, err)
+		all, err := s.Resolve(fetched(t, v61))
+		require.NoError(t, err)
+		return all[1]
+	}
+	r := resolve(filling, fallback, using("one", "shared"))
+	assert.Equal(t, Full, r.State, r.Reason())
+
+	r = resolve(fallback, filling, using("one", "shared"))
+	assert.Equal(t, None, r.State)
+	require.Len(t, r.Rejected, 1)
+	assert.Equal(t, []string{`the variant "fallback" of the probe "daemon" has no map shared`}, r.Rejected[0].Reasons)
+	assert.Equal(t, []string{"daemon"}, r.Through)
+
+	r = resolve(fallback, filling, using("one", "shared"), using("other", "own"))
+	require.NotNil(t, r.Chosen())
+	assert.Equal(t, "other", r.Chosen().Variant)
+	assert.Equal(t, Degraded, r.State, "it is not its best variant")
+}
+
 func TestDiff(t *testing.T) {
 	rider := probe.Manifest{Name: "rider", DependsOn: []string{"ladder"}}
 	set, err := Prepare(ladder(t), rider, probe.Manifest{Name: "legacy", Variants: []probe.Variant{variant(t, "v", "kfuncs", nil, "legacy")}})
