@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -111,12 +112,7 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 
 // look lets the kernel go through all threads.
 func (i *Instrument) look() error {
-	r, err := i.visit.Open()
-	if err != nil {
-		return fmt.Errorf("open the iterator over threads: %w", err)
-	}
-	_, err = io.Copy(io.Discard, r) // nothing is written; reading makes it run
-	if err = errors.Join(err, r.Close()); err != nil {
+	if err := hook.Run(i.visit); err != nil {
 		return fmt.Errorf("go through threads: %w", err)
 	}
 	return nil
@@ -147,7 +143,11 @@ func (i *Instrument) Rings() []probe.Ring {
 func (i *Instrument) Tick(now uint64) { i.victims.waiting.Tick(now, false, i.report) }
 
 // Flush implements [probe.Flusher].
-func (i *Instrument) Flush() { i.victims.waiting.Tick(i.set.Clock.Now(), true, i.report) }
+func (i *Instrument) Flush() {
+	i.victims.waiting.Tick(i.set.Clock.Now(), true, i.report)
+	i.faults.Last()
+	i.stalls.Last()
+}
 
 // Counts implements [probe.Accountant], of metrics as of the last collection.
 func (i *Instrument) Counts() probe.Counts {

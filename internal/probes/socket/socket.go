@@ -9,7 +9,6 @@ package socket
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"sync/atomic"
@@ -18,6 +17,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"go.uber.org/zap"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -283,13 +283,7 @@ func (d *daemon) runSweep() error {
 	}
 	var errs []error
 	for _, sweep := range *sweeps {
-		r, err := sweep.Open()
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		_, err = io.Copy(io.Discard, r)
-		errs = append(errs, err, r.Close())
+		errs = append(errs, hook.Run(sweep))
 	}
 	return errors.Join(errs...)
 }

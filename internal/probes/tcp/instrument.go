@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -107,16 +108,14 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 
 // look lets the kernel go through all descriptors.
 func (i *Instrument) look() error {
-	r, err := i.visit.Open()
-	if err != nil {
-		return fmt.Errorf("open the iterator over descriptors: %w", err)
-	}
-	_, err = io.Copy(io.Discard, r) // nothing is written; reading makes it run
-	if err = errors.Join(err, r.Close()); err != nil {
+	if err := hook.Run(i.visit); err != nil {
 		return fmt.Errorf("go through descriptors: %w", err)
 	}
 	return nil
 }
+
+// Flush implements [probe.Flusher].
+func (i *Instrument) Flush() { i.table.Last() }
 
 // Collect implements [probe.Collector].
 func (i *Instrument) Collect(_ context.Context, now time.Time) error {

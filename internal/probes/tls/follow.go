@@ -5,10 +5,11 @@ package tls
 
 import (
 	"errors"
-	"io"
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
+
+	hooks "github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 )
 
 const (
@@ -52,20 +53,11 @@ func (d *daemon) Tick(now uint64) {
 	}
 	if now-d.swept >= sweepEvery && d.files.Attached() > 0 {
 		d.swept = now
-		if err := d.runSweep(); err != nil {
+		// What quiet connections passed meanwhile.
+		if err := hooks.Run(d.sweep); err != nil {
 			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
 		}
 	}
-}
-
-// runSweep lets the kernel report what quiet connections passed meanwhile.
-func (d *daemon) runSweep() error {
-	r, err := d.sweep.Open()
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, r)
-	return errors.Join(err, r.Close())
 }
 
 // take takes what happened to processes since the last tick.

@@ -5,6 +5,7 @@
 package hook
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -40,4 +41,15 @@ func attach(spec *ebpf.ProgramSpec, p *ebpf.Program) (io.Closer, error) {
 	default:
 		return link.AttachTracing(link.TracingOptions{Program: p})
 	}
+}
+
+// Run lets the kernel go through what an iterator visits, once. Its program writes
+// nothing: reading is what makes it run.
+func Run(it *link.Iter) error {
+	r, err := it.Open()
+	if err != nil {
+		return fmt.Errorf("open the iterator: %w", err)
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close())
 }

@@ -87,6 +87,9 @@ func (i *Instrument[D, V]) Close() error {
 	return nil
 }
 
+// Flush implements [probe.Flusher].
+func (i *Instrument[D, V]) Flush() { i.table.Last() }
+
 // Collect implements [probe.Collector].
 func (i *Instrument[D, V]) Collect(_ context.Context, now time.Time) error {
 	return i.table.Collect(now)

@@ -56,6 +56,7 @@ type Table[D comparable, V any] struct {
 	values    []V
 	dead      []Key[D]
 
+	last    bool
 	counts  Account
 	retired uint64 // events of processes that the table has forgotten
 }
@@ -199,7 +200,11 @@ func (t *Table[D, V]) identify(p *process[D]) {
 }
 
 // waits tells that a process may yet become known: the record of its end may be on its way.
-func (t *Table[D, V]) waits(p *process[D]) bool { return t.now < p.since+patience }
+func (t *Table[D, V]) waits(p *process[D]) bool { return !t.last && t.now < p.since+patience }
+
+// Last tells that the next collection is the last one: what waits for its process to be
+// known is accounted for then.
+func (t *Table[D, V]) Last() { t.last = true }
 
 // forget drops the processes of which all was said.
 func (t *Table[D, V]) forget() {

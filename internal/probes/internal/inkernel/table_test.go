@@ -230,3 +230,14 @@ func TestManyShortProcesses(t *testing.T) {
 	assert.Empty(t, f.processes)
 	assert.Equal(t, Account{Delivered: 3 * n}, f.Account())
 }
+
+// At the end nothing waits any longer for its process to be known.
+func TestTheLastCollectionAccountsForAll(t *testing.T) {
+	f := newFixture(t, nil)
+	f.count(7, 0, 70, 1, 5, 50)
+	f.collect()
+	assert.Equal(t, Account{}, f.Account(), "it may become known")
+	f.Last()
+	f.collect()
+	assert.Equal(t, Account{Unmatched: 5}, f.Account())
+}
