@@ -247,6 +247,10 @@ func (d *Daemon) handle(record []byte) {
 	if e.Kind != discovery.Exec && e.Kind != discovery.Exit {
 		return
 	}
+	d.publish(e)
+}
+
+func (d *Daemon) publish(e *discovery.Event) {
 	for _, fn := range d.subscribed() {
 		(*fn)(e)
 	}
