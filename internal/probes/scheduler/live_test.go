@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,6 +76,22 @@ func read(t *testing.T, pid int) (k kernelSays) {
 	return k
 }
 
+// stopped tells whether all threads of a process have been stopped by a signal.
+func stopped(t *testing.T, pid int) bool {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	require.NoError(t, err)
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		require.NoError(t, err)
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return len(tasks) > 0
+}
+
 const busy = `
 import threading, time, os
 os.sched_setaffinity(0, {0})
@@ -107,7 +124,8 @@ func TestAgainstSchedstat(t *testing.T) {
 	for _, pid := range pids {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	}
-	time.Sleep(50 * time.Millisecond)
+	require.Eventually(t, func() bool { return !slices.ContainsFunc(pids, func(pid int) bool { return !stopped(t, pid) }) },
+		10*time.Second, 10*time.Millisecond, "the kernel goes on counting until then")
 	alive := time.Since(began).Seconds()
 	pump.Stop()
 	metrics.Reset()
@@ -121,7 +139,7 @@ func TestAgainstSchedstat(t *testing.T) {
 		assert.InEpsilon(t, want.on, metrics.Values(metricOn, pid)[""], 0.05)
 		latency := metrics.Points(metricLatency, pid)
 		require.Len(t, latency, 1)
-		assert.InEpsilon(t, want.delay, latency[0].Sum(), 0.02) // one wait ends between the two readings
+		assert.InEpsilon(t, want.delay, latency[0].Sum(), 0.001)
 		assert.Greater(t, want.delay, 0.1)
 		off := metrics.Values(metricOff, pid)
 		total := off[attrType+"=voluntary"] + off[attrType+"=involuntary"]
