@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /* Bytes over Unix sockets by the tracepoints that tell of any socket how much it
- * sent and received (from 6.3 on, kernel commit 6e6eda44b939). They carry no
- * payload, but the system call whose work they are part of says where it is. */
+ * sent and received (include/trace/events/sock.h; 6.1 has none, 6.12 has). They carry
+ * no payload, but the system call whose work they are part of says where it is. */
 #ifndef __EBPFRECEIVER_SOCKET_UNIX_H
 #define __EBPFRECEIVER_SOCKET_UNIX_H
 
