@@ -9,9 +9,13 @@
 #ifndef __EBPFRECEIVER_SOCKET_FENTRY_H
 #define __EBPFRECEIVER_SOCKET_FENTRY_H
 
+/* How many arguments the function has that a program runs at the end of: its result
+ * follows them. Checked before the program is loaded (internal/compat). */
+#define ARGUMENTS(n) __attribute__((btf_decl_tag("arguments:" #n)))
+
 /* At the end of the copy to the process: it has the bytes, and copied_seq does
  * not count them yet. */
-SEC("fexit/skb_copy_datagram_iter")
+SEC("fexit/skb_copy_datagram_iter") ARGUMENTS(4)
 int BPF_PROG(socket_fexit_receive, const struct sk_buff *skb, int offset, struct iov_iter *to,
 	     int len, int ret)
 {
@@ -63,7 +67,7 @@ int BPF_PROG(socket_fentry_send, struct sock *sk, struct msghdr *msg, __u64 size
 
 /* What was taken of a send that might not have fitted. The tracepoint is hit
  * again for it, the function is not. */
-SEC("fexit/tcp_sendmsg_locked")
+SEC("fexit/tcp_sendmsg_locked") ARGUMENTS(3)
 int BPF_PROG(socket_fexit_send, struct sock *sk, struct msghdr *msg, __u64 size, int ret)
 {
 	struct source src = {.in_place = true};
@@ -154,14 +158,14 @@ static __always_inline void unix_bytes(struct socket *sock, const struct msghdr 
 	fd_segment(c, d, (__u32)c->pos[d], ret, bpf_ktime_get_boot_ns(), &b, true);
 }
 
-SEC("fexit/unix_stream_sendmsg")
+SEC("fexit/unix_stream_sendmsg") ARGUMENTS(3)
 int BPF_PROG(socket_unix_send, struct socket *sock, struct msghdr *msg, __u64 len, int ret)
 {
 	unix_bytes(sock, msg, TX, ret);
 	return 0;
 }
 
-SEC("fexit/unix_stream_recvmsg")
+SEC("fexit/unix_stream_recvmsg") ARGUMENTS(4)
 int BPF_PROG(socket_unix_receive, struct socket *sock, struct msghdr *msg, __u64 size, int flags,
 	     int ret)
 {

@@ -73,6 +73,11 @@ func TestCheckStored(t *testing.T) {
 			v612: "fexit/inet_csk_accept: signature differs: the program reads argument 4, the kernel's has 2: " +
 				"(struct sock *sk, struct proto_accept_arg *arg)",
 		}},
+		{"drift", "mkdir_result", map[string]string{
+			v510: fine,
+			v61: "fexit/vfs_mkdir: signature differs: the program reads the result after 3 arguments, the kernel's has 4: " +
+				"(struct user_namespace *mnt_userns, struct inode *dir, struct dentry *dentry, umode_t mode)",
+		}},
 		{"drift", "accept_first", map[string]string{v510: fine, v61: fine, v612: fine, newest: fine}},
 		{"drift", "task_state", map[string]string{v510: fine, v61: "field task_struct.state: not in struct"}},
 		{"drift", "unlink", map[string]string{

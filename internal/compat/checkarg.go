@@ -80,6 +80,9 @@ func (c *checker) argumentOf(h hook, use argUse, proto *btf.FuncProto, first fun
 	what := fmt.Sprintf("argument %d", use.index+1)
 	var typ btf.Type
 	switch {
+	case use.result && use.index != len(slots):
+		return unsupported(fmt.Sprintf("%s: signature differs: the program reads the result after %d arguments, the kernel's has %d: %s",
+			h.name(), use.index, len(proto.Params), parameters(proto.Params)))
 	case use.index < len(slots):
 		typ = slots[use.index]
 	case use.index == len(slots) && returns(h) && !isVoid(proto.Return):

@@ -5,12 +5,14 @@ package compat
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 )
 
 // emit takes a need and the way to judge it on a kernel.
@@ -66,6 +68,10 @@ func (p *program) deriveHook(r *reach, add emit) {
 	h := p.hook
 	add(Need{Kind: KindHook, Class: h.class(), Name: h.name()}, func(c *checker) Verdict { return c.hook(h) })
 	uses := argUses(h, r)
+	arguments, declared := p.arguments()
+	for i := range uses {
+		uses[i].result = declared && uses[i].index == arguments
+	}
 	// first is the first argument in use that a hook with that many does not have, so that one
 	// sentence is enough for all of them.
 	first := func(have int) int {
@@ -82,11 +88,39 @@ func (p *program) deriveHook(r *reach, add emit) {
 			continue
 		}
 		n := Need{Kind: KindArgument, Class: h.class(), Name: h.name() + " argument " + strconv.Itoa(use.index+1)}
+		if use.result {
+			n.Name = fmt.Sprintf("%s result after %d arguments", h.name(), arguments)
+		}
 		if use.as != "" {
 			n.Detail = "struct " + use.as + " *"
 		}
 		add(n, func(c *checker) Verdict { return c.argument(h, use, first) })
 	}
+}
+
+// argumentsTag is how a program that runs at a function's end declares how many
+// arguments the function has, by __attribute__((btf_decl_tag("arguments:3"))). The
+// result follows them in its context, so that a program which reads it by its
+// place reads something else when the function gains an argument, and nothing
+// else in the object tells so.
+const argumentsTag = "arguments:"
+
+// arguments gives the number that the program declares, in words of its context.
+func (p *program) arguments() (n int, ok bool) {
+	if !returns(p.hook) || len(p.spec.Instructions) == 0 {
+		return 0, false
+	}
+	fn := btf.FuncMetadata(&p.spec.Instructions[0])
+	if fn == nil {
+		return 0, false
+	}
+	for _, tag := range fn.Tags {
+		if number, is := strings.CutPrefix(tag, argumentsTag); is {
+			n, err := strconv.Atoi(number)
+			return n, err == nil
+		}
+	}
+	return 0, false
 }
 
 // argUses lists how a program uses the arguments of its hook, in their order.

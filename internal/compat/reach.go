@@ -24,6 +24,8 @@ type argUse struct {
 	// direct means that it loads through the pointer itself, which the
 	// verifier checks, and does not use a helper.
 	direct bool
+	// result means that the program takes it for what the function returns.
+	result bool
 }
 
 // reach is what can be reached in a program.

@@ -37,6 +37,17 @@ int accept_first(__u64 *ctx)
 	return 0;
 }
 
+// vfs_mkdir(dir, dentry, mode) gained an argument in 5.12: its result moved.
+SEC("fexit/vfs_mkdir") __attribute__((btf_decl_tag("arguments:3")))
+int mkdir_result(__u64 *ctx)
+{
+	int ret = ctx[3];
+
+	if (ret)
+		seen++;
+	return 0;
+}
+
 // task_struct.state became __state in 5.14.
 SEC("tp_btf/sched_switch")
 int task_state(__u64 *ctx)
