@@ -64,6 +64,10 @@ func bench(ctx context.Context, o options) error {
 			&kind{name: o.server + ": metrics, all spans", ratio: 1, targets: targets},
 			&kind{name: o.server + ": the same without go", ratio: 1, targets: targets, without: "go"})
 	}
+	last := kinds[len(kinds)-1]
+	for _, name := range strings.FieldsFunc(o.without, func(r rune) bool { return r == ',' }) {
+		kinds = append(kinds, &kind{name: "the last without " + name, ratio: last.ratio, targets: last.targets, without: name})
+	}
 	if o.only != "" {
 		kinds = slices.DeleteFunc(kinds, func(k *kind) bool { return k.ratio > 0 && !strings.Contains(k.name, o.only) })
 	}

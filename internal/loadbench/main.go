@@ -32,6 +32,7 @@ type options struct {
 	slice       time.Duration
 	connections int
 	only        string
+	without     string
 	server      string
 	tls         bool
 }
@@ -43,6 +44,7 @@ func main() {
 	flag.DurationVar(&o.slice, "slice", 700*time.Millisecond, "measured length of a slice")
 	flag.IntVar(&o.connections, "connections", 32, "connections of wrk")
 	flag.StringVar(&o.only, "only", "", "measure only the kinds whose names hold this, besides bare")
+	flag.StringVar(&o.without, "without", "", "measure the last kind again without each of these probes, separated by commas")
 	flag.StringVar(&o.server, "server", "nginx", "what is loaded: nginx or go")
 	flag.BoolVar(&o.tls, "tls", false, "let the server and wrk speak TLS")
 	serve := flag.String("serve", "", "only run the Go server, plain or tls (used internally)")

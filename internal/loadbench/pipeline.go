@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,8 +103,9 @@ func newPipeline(ctx context.Context, sink, without string, ratio float64, targe
 	rs := receivertest.NewNopSettings(metadata.Type)
 	rs.TelemetrySettings = telemetry
 	chosen := map[string]any{}
-	for _, f := range probes.All() {
-		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn || f.Manifest.Name == without {
+	factories := slices.DeleteFunc(probes.All(), func(f probe.Factory) bool { return f.Manifest.Name == without })
+	for _, f := range factories {
+		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn {
 			continue
 		}
 		chosen[f.Manifest.Name] = nil
@@ -114,7 +116,7 @@ func newPipeline(ctx context.Context, sink, without string, ratio float64, targe
 	chosen["http"].(*http.Config).Sampling.Ratio = ratio
 	p.Manager = manager.New(manager.Settings{
 		Receiver:  rs,
-		Factories: probes.All(),
+		Factories: factories,
 		Config: manager.Config{
 			CollectionInterval: 10 * time.Second,
 			FailUnsupported:    true,
