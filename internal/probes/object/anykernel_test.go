@@ -185,6 +185,45 @@ outputs:
 		assert.GreaterOrEqual(t, calls, 300.0)
 	})
 
+	t.Run("pair", func(t *testing.T) {
+		if runtime.GOARCH != "amd64" {
+			t.Skip("the object reads registers of amd64")
+		}
+		o := start(t, `
+path: `+unpack(t, "calls")+`
+constants: {number: 1}
+losses: {ring_full: dropped}
+outputs:
+  - map: calls
+    pair: {key: [thread], begin: {phase: BEGIN}, end: {phase: END}}
+    process: pid
+    span: {name: write, start: begin.time, end: end.time, error: ret}
+    attributes: {pid: process.pid, ret: written}
+`, targets(self))
+		cmd := child(t, "write 300")
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		time.Sleep(100 * time.Millisecond) // it is known by then
+		_, err = stdin.Write([]byte("g"))
+		require.NoError(t, err)
+		require.NoError(t, cmd.Wait())
+		written := func() (n int) {
+			for _, s := range o.spans() {
+				if a := raw(s.Attributes()); a["written"] == int64(1000) && a["process.pid"] == int64(cmd.Process.Pid) {
+					n++
+				}
+			}
+			return n
+		}
+		until(t, "300 spans", func() bool { return written() >= 300 })
+		o.stop()
+		assert.Equal(t, 300, written())
+		for _, s := range o.spans() {
+			assert.Greater(t, s.EndTimestamp(), s.StartTimestamp())
+		}
+	})
+
 	t.Run("iterator", func(t *testing.T) {
 		cmd := child(t, "sleep 60")
 		require.NoError(t, cmd.Start())

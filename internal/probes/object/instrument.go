@@ -98,7 +98,8 @@ type Instrument struct {
 	sinks      []*sink
 	processes  processes
 	late       []late
-	entry      []byte // reused
+	now        time.Time // of the last tick
+	entry      []byte    // reused
 	counts     probe.Counts
 	warned     map[string]bool
 
@@ -145,7 +146,8 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 			i.sinks = append(i.sinks, k)
 		}
 	}
-	i.limit.renew(time.Now())
+	i.now = time.Now()
+	i.limit.renew(i.now)
 	return nil
 }
 
@@ -190,24 +192,19 @@ func (i *Instrument) Close() error {
 
 // Rings implements [probe.RingReader].
 func (i *Instrument) Rings() []probe.Ring {
-	byMap := map[string][]*sink{}
-	for _, k := range i.sinks {
-		if k.src.kind == fromBuffer {
-			byMap[k.src.name] = append(byMap[k.src.name], k)
-		}
-	}
+	byMap := inputs(i.sinks)
 	var rings []probe.Ring
 	for _, name := range slices.Sorted(maps.Keys(byMap)) {
-		sinks := byMap[name]
+		all := byMap[name]
 		rings = append(rings, probe.Ring{
 			Map: i.collection.Maps[name],
 			Handle: func(rec []byte) {
-				for _, k := range sinks {
-					i.handle(k, rec, true)
+				for _, in := range all {
+					i.handle(in, rec, true)
 				}
 			},
 			Lost: func(n uint64) {
-				n *= uint64(len(sinks))
+				n *= uint64(len(all))
 				i.counts.Seen += n
 				i.counts.Lost[probe.RingFull] += n
 			},
@@ -217,9 +214,9 @@ func (i *Instrument) Rings() []probe.Ring {
 	return rings
 }
 
-// late is a record about a process that was not known yet.
+// late is a record about a process that was not known yet, or an end before its beginning.
 type late struct {
-	k   *sink
+	input
 	rec []byte
 }
 
@@ -231,7 +228,12 @@ const (
 
 // handle takes a record for an output. One about an unknown process may wait once: that of
 // the process may be on its way.
-func (i *Instrument) handle(k *sink, rec []byte, mayWait bool) {
+func (i *Instrument) handle(in input, rec []byte, mayWait bool) {
+	if in.role != single {
+		i.paired(in, rec, mayWait)
+		return
+	}
+	k := in.sink
 	if mayWait {
 		i.counts.Seen++
 		if len(rec) < k.end {
@@ -243,8 +245,7 @@ func (i *Instrument) handle(k *sink, rec []byte, mayWait bool) {
 	if k.process != nil {
 		pid := uint32(k.process.Int(rec))
 		if p = i.processes.Recent(pid); p == nil {
-			if mayWait && len(i.late) < maxLate && len(rec) <= maxLateSize {
-				i.late = append(i.late, late{k, slices.Clone(rec)})
+			if mayWait && i.wait(in, rec) {
 				return
 			}
 			if !k.keep {
@@ -263,20 +264,33 @@ func (i *Instrument) handle(k *sink, rec []byte, mayWait bool) {
 
 // Tick implements [probe.Ticker].
 func (i *Instrument) Tick(uint64) {
-	i.limit.renew(time.Now())
+	i.now = time.Now()
+	i.limit.renew(i.now)
 	i.handleLate()
+	for _, k := range i.sinks {
+		if k.pairs != nil {
+			i.expire(k.pairs, i.now)
+		}
+	}
 }
 
 func (i *Instrument) handleLate() {
 	for n := range i.late {
-		i.handle(i.late[n].k, i.late[n].rec, false)
+		i.handle(i.late[n].input, i.late[n].rec, false)
 	}
 	clear(i.late)
 	i.late = i.late[:0]
 }
 
 // Flush implements [probe.Flusher].
-func (i *Instrument) Flush() { i.handleLate() }
+func (i *Instrument) Flush() {
+	i.handleLate()
+	for _, k := range i.sinks {
+		if k.pairs != nil {
+			i.giveUp(k.pairs)
+		}
+	}
+}
 
 // Collect implements [probe.Collector].
 func (i *Instrument) Collect(_ context.Context, now time.Time) error {

@@ -97,6 +97,64 @@ outputs:
 	assert.Len(t, traces, 1, "they have one parent, and so one trace")
 }
 
+// A span of two records, which are in one buffer or in two: each time that sleep sleeps, as long
+// as it was told to.
+func TestLivePairs(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the object reads registers of amd64")
+	}
+	const clockNanosleep = 230
+	sleep := copyOf(t, "/bin/sleep")
+	for name, pair := range map[string]string{
+		"one buffer":  "{key: [thread], begin: {phase: BEGIN}, end: {phase: END}}",
+		"two buffers": "{key: [thread], begin_key: [id], begin_map: beginnings, end: {phase: END}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			since, apart := "begin.time", false
+			if name == "two buffers" {
+				since, apart = "since", true
+			}
+			o := start(t, fmt.Sprintf(`
+path: %s
+constants: {number: %d, apart: %t}
+losses: {ring_full: dropped}
+outputs:
+  - map: calls
+    pair: %s
+    process: pid
+    span: {name: "{end.comm}", start: %s, end: end.time, error: ret}
+    attributes: {pid: process.pid}
+`, object("calls"), clockNanosleep, apart, pair, since), targets(sleep))
+			type nap struct{ asked, most time.Duration }
+			naps := map[int64]nap{}
+			for i := range 12 {
+				asked := time.Duration(20+10*(i%3)) * time.Millisecond
+				before := time.Now()
+				cmd := exec.Command(sleep, fmt.Sprint(asked.Seconds()))
+				require.NoError(t, cmd.Run())
+				naps[int64(cmd.Process.Pid)] = nap{asked, time.Since(before)}
+			}
+			until(t, "12 spans", func() bool { return o.traces.SpanCount() >= 12 })
+			o.balanced(24)
+			assert.EqualValues(t, 24, o.account()["delivered"], "the unit is a record")
+			o.stop()
+			spans := o.spans()
+			require.Len(t, spans, 12)
+			for _, s := range spans {
+				pid := raw(s.Attributes())["process.pid"].(int64)
+				n, ok := naps[pid]
+				require.True(t, ok)
+				delete(naps, pid)
+				took := s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime())
+				assert.GreaterOrEqual(t, took, n.asked)
+				assert.LessOrEqual(t, took, n.most)
+				assert.Equal(t, "observed", s.Name())
+				assert.Equal(t, "watched", s.resource["service.name"])
+			}
+		})
+	}
+}
+
 // Log records from a perf buffer, whose type is declared in the configuration; a constant
 // leaves out other users.
 func TestLiveLogsOfPerfBuffer(t *testing.T) {

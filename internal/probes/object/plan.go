@@ -4,6 +4,7 @@
 package object
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,6 +49,7 @@ type output struct {
 	log    *logPlan
 	span   *spanPlan
 	metric *metricPlan
+	pair   *pairPlan
 	// attributes is how many of fields are attributes; the others are for bodies and names.
 	attributes int
 }
@@ -133,7 +135,13 @@ func newOutput(spec *ebpf.CollectionSpec, o *Output) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{spec: spec, output: &output{cfg: o, src: src, keep: o.Unselected == Keep, clock: o.Clock}}
+	var pair *pairPlan
+	if o.Pair != nil {
+		if src, pair, err = newPair(spec, o, src); err != nil {
+			return nil, err
+		}
+	}
+	c := &compiler{spec: spec, output: &output{cfg: o, src: src, pair: pair, keep: o.Unselected == Keep, clock: o.Clock}}
 	if c.clock == "" {
 		c.clock = Monotonic
 	}
@@ -190,7 +198,11 @@ func (c *compiler) possible() error {
 
 // need makes records without the field too short.
 func (c *compiler) need(f *record.Field) {
-	if f != nil {
+	switch {
+	case f == nil:
+	case c.pair != nil:
+		c.pair.require(f)
+	default:
 		c.end = max(c.end, f.End())
 	}
 }
@@ -218,7 +230,8 @@ func (c *compiler) attributeFields() error {
 	var all []chosen
 	at := map[string]int{}
 	metricOnly := c.cfg.Log == nil && c.cfg.Span == nil
-	for _, p := range record.Leaves(c.src.root) {
+	inEnd := map[string]bool{}
+	for _, p := range c.leaves() {
 		a, tagged, err := fieldTag(p.Path, p.Tags)
 		if err != nil {
 			return err
@@ -227,11 +240,22 @@ func (c *compiler) attributeFields() error {
 		if !tagged && (c.cfg.Attributes != nil || metricOnly && !inKey) {
 			continue
 		}
+		if !tagged {
+			a = attribute{name: strings.TrimPrefix(p.Path, "key.")}
+		}
+		if c.pair != nil {
+			// What both records have is told once.
+			inner, ofEnd := strings.CutPrefix(p.Path, "end.")
+			if !tagged {
+				a.name = strings.TrimPrefix(inner, "begin.")
+			}
+			if inEnd[a.name] && !ofEnd {
+				continue
+			}
+			inEnd[a.name] = inEnd[a.name] || ofEnd
+		}
 		at[p.Path] = len(all)
 		all = append(all, chosen{p, a})
-		if !tagged {
-			all[len(all)-1].attribute = attribute{name: strings.TrimPrefix(p.Path, "key.")}
-		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.cfg.Attributes)) {
 		a, err := parseAttribute(path, c.cfg.Attributes[path])
@@ -268,6 +292,17 @@ func (c *compiler) attributeFields() error {
 	return nil
 }
 
+// leaves are the fields of the source, of joined records those of the end first.
+func (c *compiler) leaves() []record.Place {
+	all := record.Leaves(c.src.root)
+	if c.pair != nil {
+		slices.SortStableFunc(all, func(a, b record.Place) int {
+			return cmp.Compare(min(b.Bit/8/uint32(c.pair.at), 1), min(a.Bit/8/uint32(c.pair.at), 1))
+		})
+	}
+	return all
+}
+
 // isKey tells whether a path leads into the key of an entry that is one of many.
 func (c *compiler) isKey(path string) bool {
 	switch c.src.kind {
@@ -281,12 +316,10 @@ func (c *compiler) isKey(path string) bool {
 
 // canonical is the path by which the leaves know a place.
 func canonical(s *source, path string, p record.Place) string {
-	if s.kind == fromBuffer || s.kind == fromIter {
-		return path
-	}
-	for _, part := range []string{"", "value.", "key."} {
-		if q, err := record.Find(s.root, part+path); err == nil && q.Bit == p.Bit && q.Type == p.Type {
-			return part + path
+	for _, part := range append([]string{""}, s.parts...) {
+		full := strings.TrimPrefix(part+"."+path, ".")
+		if q, err := record.Find(s.root, full); err == nil && q.Bit == p.Bit && q.Type == p.Type {
+			return full
 		}
 	}
 	return path
@@ -335,12 +368,18 @@ func (c *compiler) processField() (err error) {
 		for _, f := range c.fields[:c.attributes] {
 			if f.name == "process.pid" && f.Integer() {
 				c.process = f.Field
+				if c.pair != nil {
+					c.pair.processes(f.Path)
+				}
 				return nil
 			}
 		}
 		return nil
 	}
 	c.process, err = c.integer("process", c.cfg.Process)
+	if err == nil && c.pair != nil {
+		c.pair.processes(c.cfg.Process)
+	}
 	return err
 }
 

@@ -88,7 +88,8 @@ func instrumentOf(t testing.TB, object, section string, processes known) (*Instr
 	for _, o := range p.outputs {
 		i.sinks = append(i.sinks, newSink(o, i.shared, cfg.Limits.Cardinality, 7))
 	}
-	i.limit.renew(time.Now())
+	i.now = time.Now()
+	i.limit.renew(i.now)
 	return i, e
 }
 
@@ -116,7 +117,7 @@ const spans = `{outputs: [{map: runs, clock: wall, process: id.pid, attributes: 
 func TestSpansFindTheirParents(t *testing.T) {
 	i, e := instrumentOf(t, "runs", spans, known{1: {PID: 1}, 2: {PID: 2}, 3: {PID: 3}})
 	for _, r := range [][]byte{run(2, 1, 10, 20, 0), run(3, 1, 11, 15, 4), run(1, 0, 5, 30, 0)} {
-		i.handle(i.sinks[0], r, true)
+		i.handle(input{sink: i.sinks[0]}, r, true)
 	}
 	require.Equal(t, 3, e.spans.Len())
 	two, three, one := e.spans.At(0), e.spans.At(1), e.spans.At(2)
@@ -139,24 +140,24 @@ func TestRecordsAreAccountedFor(t *testing.T) {
 	k := i.sinks[0]
 	full := run(1, 0, 5, 30, 0)
 	for n := range full {
-		i.handle(k, full[:n], true)
+		i.handle(input{sink: k}, full[:n], true)
 	}
 	// Only the text at the end may be cut.
 	assert.EqualValues(t, 28, i.Counts().Lost[probe.Truncated])
 	assert.EqualValues(t, 20, i.Counts().Delivered)
 	balanced(t, i.Counts())
 
-	i.handle(k, run(9, 0, 5, 30, 0), true)
+	i.handle(input{sink: k}, run(9, 0, 5, 30, 0), true)
 	assert.Len(t, i.late, 1, "it may be known soon")
 	i.processes.(known)[9] = &probe.ProcessInfo{PID: 9}
-	i.handle(k, run(10, 0, 5, 30, 0), true)
+	i.handle(input{sink: k}, run(10, 0, 5, 30, 0), true)
 	i.Tick(0)
 	assert.EqualValues(t, 21, i.Counts().Delivered)
 	assert.EqualValues(t, 1, i.Counts().Filtered)
 	assert.EqualValues(t, 9, e.of[len(e.of)-1].PID)
 	balanced(t, i.Counts())
 	for range 2 * maxLate {
-		i.handle(k, run(11, 0, 5, 30, 0), true)
+		i.handle(input{sink: k}, run(11, 0, 5, 30, 0), true)
 	}
 	assert.Len(t, i.late, maxLate, "those that wait are bounded")
 	i.Flush()
@@ -165,7 +166,7 @@ func TestRecordsAreAccountedFor(t *testing.T) {
 
 	i.limit.left = 3
 	for range 10 {
-		i.handle(k, full, true)
+		i.handle(input{sink: k}, full, true)
 	}
 	assert.EqualValues(t, 7, i.Counts().Lost[probe.Overflow])
 	balanced(t, i.Counts())
@@ -192,7 +193,7 @@ func TestCardinalityIsBounded(t *testing.T) {
   {map: runs, process: none, attributes: {}, metric: {name: took, type: histogram, value: end, scale: 0.5, buckets: [1, 10]}}]}`, nil)
 	for pid := range uint32(5) {
 		for _, k := range i.sinks {
-			i.handle(k, run(pid, 0, 5, uint64(pid)*10, int32(pid)), true)
+			i.handle(input{sink: k}, run(pid, 0, 5, uint64(pid)*10, int32(pid)), true)
 		}
 	}
 	require.NoError(t, i.Collect(t.Context(), time.Unix(0, 9)))
@@ -220,7 +221,7 @@ func TestCardinalityIsBounded(t *testing.T) {
 func TestSeriesEndWithTheirProcess(t *testing.T) {
 	processes := known{1: {PID: 1}}
 	i, e := instrumentOf(t, "runs", `{outputs: [{map: runs, process: id.pid, attributes: {}, metric: {name: n, type: sum}}]}`, processes)
-	i.handle(i.sinks[0], run(1, 0, 5, 30, 0), true)
+	i.handle(input{sink: i.sinks[0]}, run(1, 0, 5, 30, 0), true)
 	delete(processes, 1)
 	for range 3 {
 		require.NoError(t, i.Collect(t.Context(), time.Unix(0, 9)))
@@ -270,7 +271,7 @@ func BenchmarkLogRecord(b *testing.B) {
 	rec := run(1, 2, 3, 4, 5)
 	b.ReportAllocs()
 	for b.Loop() {
-		i.handle(i.sinks[0], rec, true)
+		i.handle(input{sink: i.sinks[0]}, rec, true)
 		if e.logs.Len() == 512 {
 			e.logs, e.of = plog.NewLogRecordSlice(), e.of[:0]
 		}
