@@ -65,6 +65,9 @@ type Variant struct {
 type MapConfig struct {
 	// MaxEntries is its size, in entries or, for a ring buffer, bytes.
 	MaxEntries uint32 `mapstructure:"max_entries"`
+	// ValueSize is the size of a value in bytes, where the object leaves it to its loader, as
+	// that of stacks.
+	ValueSize uint32 `mapstructure:"value_size"`
 	// PerCPU is the size in bytes of the buffer of each CPU, of a perf buffer.
 	PerCPU int `mapstructure:"per_cpu_buffer"`
 }
