@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,10 @@ type AttachConfig struct {
 	// Path is the executable or library of a uprobe or USDT, absolute or the name of a library
 	// as in "libc.so.6".
 	Path string `mapstructure:"path"`
+	// Selected attaches a uprobe or USDT to the files of the selected processes, as they see
+	// them, also in containers. Path is then a path in there, or the pattern of a name, as
+	// "libssl.so*"; without it, it is the executable.
+	Selected bool `mapstructure:"selected"`
 	// Symbols are functions in it. Offset is added to each.
 	Symbols []string `mapstructure:"symbols"`
 	Offset  uint64   `mapstructure:"offset"`
@@ -65,6 +70,12 @@ func (a *AttachConfig) Validate() error {
 	if a.Period != 0 && a.Period < 100_000 {
 		errs = append(errs, errors.New("period: less than 100000 ns costs the observed programs too much"))
 	}
+	if a.Selected && a.PID != 0 {
+		errs = append(errs, errors.New("selected and pid exclude each other"))
+	}
+	if _, err := path.Match(a.Path, ""); a.Selected && err != nil {
+		errs = append(errs, fmt.Errorf("path: the pattern %q: %w", a.Path, err))
+	}
 	if (a.Provider == "") != (a.Probe == "") {
 		errs = append(errs, errors.New("provider and probe belong together"))
 	}
@@ -77,7 +88,7 @@ func (a *AttachConfig) keys() []string {
 		"to": a.To != "", "path": a.Path != "", "symbols": len(a.Symbols) > 0, "offset": a.Offset != 0, "pid": a.PID != 0,
 		"provider": a.Provider != "", "probe": a.Probe != "", "frequency": a.Frequency != 0, "period": a.Period != 0,
 		"cgroup": a.Cgroup != "", "interfaces": len(a.Interfaces) > 0, "mode": a.Mode != "", "direction": a.Direction != "",
-		"map": a.Map != "",
+		"map": a.Map != "", "selected": a.Selected,
 	}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(set)) {
@@ -178,9 +189,9 @@ func keysOf(k hookKind) []string {
 	case hookIter:
 		return []string{"to", "map"}
 	case hookUprobe, hookUprobeMulti:
-		return []string{"path", "symbols", "offset", "pid"}
+		return []string{"path", "selected", "symbols", "offset", "pid"}
 	case hookUSDT:
-		return []string{"path", "provider", "probe", "pid"}
+		return []string{"path", "selected", "provider", "probe", "pid"}
 	case hookPerf:
 		return []string{"frequency", "period"}
 	case hookCgroup:
@@ -263,11 +274,11 @@ type place struct {
 // uprobeTarget says where a uprobe attaches, as in "uprobe/libc.so.6:malloc+4".
 func uprobeTarget(p *ebpf.ProgramSpec, a *AttachConfig) (place, error) {
 	t := place{path: a.Path, symbols: a.Symbols, offset: a.Offset}
-	path, symbol, ok := cutLast(p.AttachTo, ":")
+	file, symbol, ok := cutLast(p.AttachTo, ":")
 	if ok {
 		name, offset, hasOffset := strings.Cut(symbol, "+")
 		if t.path == "" {
-			t.path = path
+			t.path = file
 		}
 		if len(t.symbols) == 0 {
 			t.symbols = []string{name}
@@ -279,8 +290,8 @@ func uprobeTarget(p *ebpf.ProgramSpec, a *AttachConfig) (place, error) {
 		}
 	}
 	switch {
-	case t.path == "":
-		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path", p.SectionName)
+	case t.path == "" && !a.Selected:
+		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path, or those of the selected processes with selected", p.SectionName)
 	case len(t.symbols) == 0:
 		return t, fmt.Errorf("its section %q does not say to which functions it attaches: name some with symbols", p.SectionName)
 	}
@@ -301,9 +312,9 @@ type usdtName struct{ path, provider, probe string }
 func usdtTarget(p *ebpf.ProgramSpec, a *AttachConfig) (usdtName, error) {
 	t := usdtName{a.Path, a.Provider, a.Probe}
 	if rest, probe, ok := cutLast(p.AttachTo, ":"); ok {
-		if path, provider, ok := cutLast(rest, ":"); ok {
+		if file, provider, ok := cutLast(rest, ":"); ok {
 			if t.path == "" {
-				t.path = path
+				t.path = file
 			}
 			if t.probe == "" {
 				t.provider, t.probe = provider, probe
@@ -311,8 +322,8 @@ func usdtTarget(p *ebpf.ProgramSpec, a *AttachConfig) (usdtName, error) {
 		}
 	}
 	switch {
-	case t.path == "":
-		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path", p.SectionName)
+	case t.path == "" && !a.Selected:
+		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path, or those of the selected processes with selected", p.SectionName)
 	case t.probe == "":
 		return t, fmt.Errorf("its section %q does not say to which probe it attaches: name it with provider and probe", p.SectionName)
 	}

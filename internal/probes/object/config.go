@@ -9,7 +9,6 @@ import (
 	"maps"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -134,10 +133,6 @@ func (c *Config) Validate() error {
 		if _, err := causeOf(cause); err != nil {
 			add("losses", err)
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Attach)) {
-		a := c.Attach[name]
-		add("attach::"+name, a.Validate())
 	}
 	if c.Limits.Cardinality <= 0 || c.Limits.EventsPerSecond == 0 || c.Limits.MapMemory == 0 {
 		errs = append(errs, errors.New("limits: all must be greater than 0"))

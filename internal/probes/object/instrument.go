@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -103,8 +104,10 @@ type Instrument struct {
 	counts     probe.Counts
 	warned     map[string]bool
 
-	mu    sync.Mutex // Attach may be called while the goroutine runs
-	iters map[string]*link.Iter
+	events   discovery.Events // nil if nothing attaches to processes
+	mu       sync.Mutex       // Attach may be called while the goroutine runs
+	iters    map[string]*link.Iter
+	follower *follower
 }
 
 // processes finds processes by their IDs, also some time after their end.
@@ -133,6 +136,13 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 		}
 		i.processes = p
 	}
+	if v.selected() {
+		e, ok := l.Dependencies[daemon].(discovery.Events)
+		if !ok {
+			return fmt.Errorf("the Daemon %q does not tell of processes", daemon)
+		}
+		i.events = e
+	}
 	c, err := l.Collection()
 	if err != nil {
 		return fmt.Errorf("load the object: %w", err)
@@ -157,11 +167,18 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 		return nil, errors.New("an object attaches where it says, not to targets")
 	}
 	var all closers
-	var specs uint32
+	specs := &specIDs{}
 	iters := map[string]*link.Iter{}
+	f := newFollower(i, specs)
 	for _, name := range slices.Sorted(maps.Keys(i.v.spec.Programs)) {
 		a := i.cfg.Attach[name]
-		done, err := attach(i.collection, i.v.spec.Programs[name], i.collection.Programs[name], &a, &specs)
+		if a.Selected {
+			if err := f.add(name, &a); err != nil {
+				return nil, errors.Join(err, all.Close())
+			}
+			continue
+		}
+		done, err := attach(i.collection, i.v.spec.Programs[name], i.collection.Programs[name], &a, specs)
 		if err != nil {
 			return nil, errors.Join(err, all.Close())
 		}
@@ -172,6 +189,13 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 	}
 	i.setIters(iters)
 	all = append(all, closer(func() error { i.setIters(nil); return nil }))
+	if len(f.groups) > 0 {
+		if err := f.start(); err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		i.setFollower(f)
+		all = append(all, f, closer(func() error { i.setFollower(nil); return nil }))
+	}
 	return &all, nil
 }
 
@@ -179,6 +203,12 @@ func (i *Instrument) setIters(iters map[string]*link.Iter) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.iters = iters
+}
+
+func (i *Instrument) setFollower(f *follower) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.follower = f
 }
 
 // Close implements [probe.Probe].
@@ -263,7 +293,13 @@ func (i *Instrument) handle(in input, rec []byte, mayWait bool) {
 }
 
 // Tick implements [probe.Ticker].
-func (i *Instrument) Tick(uint64) {
+func (i *Instrument) Tick(now uint64) {
+	i.mu.Lock()
+	f := i.follower
+	i.mu.Unlock()
+	if f != nil {
+		f.tick(now)
+	}
 	i.now = time.Now()
 	i.limit.renew(i.now)
 	i.handleLate()

@@ -23,6 +23,8 @@ type variant struct {
 	cfg  *Variant
 	spec *ebpf.CollectionSpec // with constants and sizes; only copied
 	plan *plan
+	// attach is that of the configuration.
+	attach map[string]AttachConfig
 }
 
 // prepare reads an object, checks that it is safe, sets its constants and compiles its
@@ -63,7 +65,17 @@ func compile(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) (*variant, erro
 	if err != nil {
 		return nil, err
 	}
-	return &variant{cfg: v, spec: spec, plan: p}, nil
+	return &variant{cfg: v, spec: spec, plan: p, attach: cfg.Attach}, nil
+}
+
+// selected tells whether a program attaches to the files of selected processes.
+func (v *variant) selected() bool {
+	for name := range v.spec.Programs {
+		if v.attach[name].Selected {
+			return true
+		}
+	}
+	return false
 }
 
 // choose leaves the programs that are to be loaded, with what the configuration says of where
@@ -91,7 +103,7 @@ func choose(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) error {
 		}
 		// Programs that their own loader attaches to user space are of the section "kprobe",
 		// with any target, in many objects.
-		if a.Path != "" && kindOfHook(p) == hookKprobe {
+		if (a.Path != "" || a.Selected) && kindOfHook(p) == hookKprobe {
 			_, target, _ := strings.Cut(p.SectionName, "/")
 			p.SectionName = map[bool]string{false: "uprobe/", true: "uretprobe/"}[isReturn(p)] + target
 		}
@@ -127,7 +139,7 @@ func manifest(name string, variants []*variant) probe.Manifest {
 	m.Name, m.OptIn = name, false
 	for _, v := range variants {
 		m.Signals |= v.plan.signals()
-		if v.plan.processes() {
+		if v.plan.processes() || v.selected() {
 			m.DependsOn, m.Joins = []string{daemon}, daemon
 		}
 		m.Variants = append(m.Variants, probe.Variant{
