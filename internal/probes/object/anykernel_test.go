@@ -249,6 +249,60 @@ outputs:
 	})
 }
 
+// The program that a guest has nothing but, for amd64.
+//
+//go:embed testdata/probed_amd64
+var probed []byte
+
+// Static probes and uprobes of a program, at its path and in the files of those that are
+// selected.
+func TestAnyKernelUserSpace(t *testing.T) {
+	inGuest(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the program is compiled for amd64")
+	}
+	path := filepath.Join(t.TempDir(), "probed")
+	require.NoError(t, os.WriteFile(path, probed, 0o755))
+	for _, tt := range []struct{ name, program, attach, output string }{
+		{"uprobe", "on_getppid", "{path: %s, symbols: [answer]}", "{map: asked, metric: {name: calls, type: sum}, attributes: {key: process.pid}}"},
+		{"selected", "on_getppid", "{path: %s, symbols: ['ans*'], selected: true}", "{map: asked, metric: {name: calls, type: sum}, attributes: {key: process.pid}}"},
+		{"usdt", "on_import", "{path: %s, provider: observed, probe: call}",
+			"{map: imports, metric: {name: calls, type: sum}, attributes: {pid: process.pid, module: module}}"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(path, "an", "argument")
+			stdin, err := cmd.StdinPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+			o, err := tryStart(t, fmt.Sprintf("{path: %s, programs: [%s], attach: {%s: %s}, outputs: [%s]}",
+				unpack(t, "python"), tt.program, tt.program, fmt.Sprintf(tt.attach, path), tt.output), targets(path))
+			if err != nil {
+				require.Equal(t, "usdt", tt.name, "%v", err)
+				require.ErrorContains(t, err, "probe object/test does not run: ")
+				t.Skip("not on this kernel: ", err)
+			}
+			_, err = stdin.Write([]byte("g"))
+			require.NoError(t, err)
+			calls := func() (n float64) {
+				for _, p := range o.points("calls") {
+					if p.attrs["process.pid"] == int64(cmd.Process.Pid) {
+						assert.Equal(t, "watched", p.resource["service.name"])
+						if tt.name == "usdt" {
+							assert.Equal(t, "a module", p.attrs["module"])
+						}
+						n += p.number
+					}
+				}
+				return n
+			}
+			until(t, "15 calls", func() bool { return calls() >= 15 })
+			o.stop()
+			assert.EqualValues(t, 15, calls())
+		})
+	}
+}
+
 // Each kind of hook that needs nothing but the kernel is called, or it is said why it cannot be.
 func TestAnyKernelHooks(t *testing.T) {
 	inGuest(t)
