@@ -200,7 +200,7 @@ func mapSource(spec *ebpf.CollectionSpec, o *Output, m *ebpf.MapSpec) (*source, 
 	}
 	switch m.Type {
 	case ebpf.RingBuf, ebpf.PerfEventArray:
-		if t == nil && m.Type == ebpf.RingBuf {
+		if t == nil {
 			t = m.Value
 		}
 		if t == nil || membersOf(t) == nil && o.Layout == "" && o.Type == "" {
