@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // closers close in reverse order.
@@ -121,6 +123,8 @@ func (d *attachment) attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *eb
 		return d.add(closer(func() error {
 			return link.RawDetachProgram(link.RawDetachProgramOptions{Target: o.Target, Program: prog, Attach: o.Attach})
 		}), nil)
+	case hookNetfilter:
+		return d.netfilter(prog, a)
 	case hookTCX, hookXDP, hookSocket:
 		return d.interfaces(p, prog, a)
 	}
@@ -311,6 +315,33 @@ func (d *attachment) cgroup(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachCo
 	}
 	return d.add(link.AttachCgroup(link.CgroupOptions{Path: dir, Attach: p.AttachType, Program: prog}))
 }
+
+func (d *attachment) netfilter(prog *ebpf.Program, a *AttachConfig) error {
+	hooks := map[string]link.NetfilterInetHook{
+		"pre_routing": link.NetfilterInetPreRouting, "local_in": link.NetfilterInetLocalIn, "forward": link.NetfilterInetForward,
+		"local_out": link.NetfilterInetLocalOut, "post_routing": link.NetfilterInetPostRouting,
+	}
+	families := map[string]link.NetfilterProtocolFamily{"ipv4": link.NetfilterProtoIPv4, "ipv6": link.NetfilterProtoIPv6}
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if len(a.Families) > 0 && !slices.Contains(a.Families, name) {
+			continue
+		}
+		o := link.NetfilterOptions{Program: prog, Hook: hooks[a.Hook], ProtocolFamily: families[name], Priority: netfilterPriority}
+		err := d.add(link.AttachNetfilter(o))
+		// The kernel has no place for two programs of the same priority.
+		for ; errors.Is(err, unix.EBUSY) && o.Priority < 2*netfilterPriority; o.Priority++ {
+			err = d.add(link.AttachNetfilter(o))
+		}
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", a.Hook, name, err)
+		}
+	}
+	return nil
+}
+
+// netfilterPriority is after the filters of iptables, whose is 0 (NF_IP_PRI_FILTER): what these
+// drop is not seen.
+const netfilterPriority = 10
 
 func (d *attachment) interfaces(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
 	for _, name := range a.Interfaces {

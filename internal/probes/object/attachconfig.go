@@ -48,6 +48,10 @@ type AttachConfig struct {
 	Mode string `mapstructure:"mode"`
 	// Direction is "ingress" or "egress" for a program of the section "tc".
 	Direction string `mapstructure:"direction"`
+	// Hook is where in the way of packets a netfilter program is called, as "local_in", and
+	// Families are the protocols, "ipv4", "ipv6"; the default is both.
+	Hook     string   `mapstructure:"hook"`
+	Families []string `mapstructure:"families"`
 	// Map is the map of sockets of a sk_msg program, or that of an iterator over a map.
 	Map string `mapstructure:"map"`
 }
@@ -57,6 +61,10 @@ func (a *AttachConfig) Validate() error {
 	errs := []error{
 		oneOf("mode", a.Mode, "generic", "driver"),
 		oneOf("direction", a.Direction, "ingress", "egress"),
+		oneOf("hook", a.Hook, "pre_routing", "local_in", "forward", "local_out", "post_routing"),
+	}
+	for _, f := range a.Families {
+		errs = append(errs, oneOf("families", f, "ipv4", "ipv6"))
 	}
 	if a.Cgroup != "" && !filepath.IsAbs(a.Cgroup) {
 		errs = append(errs, fmt.Errorf("cgroup: %q is not absolute", a.Cgroup))
@@ -89,6 +97,7 @@ func (a *AttachConfig) keys() []string {
 		"provider": a.Provider != "", "probe": a.Probe != "", "frequency": a.Frequency != 0, "period": a.Period != 0,
 		"cgroup": a.Cgroup != "", "interfaces": len(a.Interfaces) > 0, "mode": a.Mode != "", "direction": a.Direction != "",
 		"map": a.Map != "", "selected": a.Selected,
+		"hook": a.Hook != "", "families": len(a.Families) > 0,
 	}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(set)) {
@@ -120,6 +129,7 @@ const (
 	hookTCX
 	hookXDP
 	hookSocket
+	hookNetfilter
 )
 
 // word is the first part of a section's name, as in "uretprobe".
@@ -155,6 +165,8 @@ func kindOfHook(p *ebpf.ProgramSpec) hookKind {
 		switch w := word(p); {
 		case w == "usdt":
 			return hookUSDT
+		case strings.HasPrefix(w, "uprobe.session"):
+			return hookNone // the library has no such links
 		case strings.HasPrefix(w, "uprobe.") || strings.HasPrefix(w, "uretprobe."):
 			return hookUprobeMulti
 		case w == "uprobe", w == "uretprobe":
@@ -170,8 +182,16 @@ func kindOfHook(p *ebpf.ProgramSpec) hookKind {
 	case ebpf.SkMsg:
 		return hookSkMsg
 	case ebpf.SchedCLS:
+		if p.AttachType == ebpf.AttachNetkitPrimary || p.AttachType == ebpf.AttachNetkitPeer {
+			return hookNone
+		}
 		return hookTCX
+	case ebpf.Netfilter:
+		return hookNetfilter
 	case ebpf.XDP:
+		if p.AttachType == ebpf.AttachXDPCPUMap || p.AttachType == ebpf.AttachXDPDevMap {
+			return hookNone // another program calls them
+		}
 		return hookXDP
 	case ebpf.SocketFilter:
 		return hookSocket
@@ -204,6 +224,8 @@ func keysOf(k hookKind) []string {
 		return []string{"interfaces", "mode"}
 	case hookSocket:
 		return []string{"interfaces"}
+	case hookNetfilter:
+		return []string{"hook", "families"}
 	}
 	return nil
 }
@@ -212,7 +234,7 @@ func keysOf(k hookKind) []string {
 func checkAttach(p *ebpf.ProgramSpec, a AttachConfig, spec *ebpf.CollectionSpec) error {
 	kind := kindOfHook(p)
 	if kind == hookNone {
-		return fmt.Errorf("programs of the type %s cannot be attached here", p.Type)
+		return fmt.Errorf("programs of the type %s and the section %q cannot be attached here", p.Type, p.SectionName)
 	}
 	for _, key := range a.keys() {
 		if !slices.Contains(keysOf(kind), key) {
@@ -247,6 +269,10 @@ func checkAttach(p *ebpf.ProgramSpec, a AttachConfig, spec *ebpf.CollectionSpec)
 	case hookXDP, hookSocket:
 		if len(a.Interfaces) == 0 {
 			return missing("the network interface: name some with interfaces")
+		}
+	case hookNetfilter:
+		if a.Hook == "" {
+			return missing("where packets are seen: name a place with hook, as local_in")
 		}
 	case hookSkMsg:
 		m := spec.Maps[a.Map]

@@ -6,6 +6,8 @@
 package object_test
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -374,7 +376,9 @@ import time; time.sleep(1)`)
 func containerGroup(t testing.TB) (dir, id string) {
 	t.Helper()
 	livetest.RequireRoot(t)
-	id = strings.Repeat("0123456789abcdef", 4)
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // it never fails
+	id = hex.EncodeToString(random)
 	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		if _, err := os.Stat(root + "/cgroup.procs"); err != nil {
 			continue
@@ -384,7 +388,10 @@ func containerGroup(t testing.TB) (dir, id string) {
 		}
 		dir = root + "/docker-" + id + ".scope"
 		require.NoError(t, os.Mkdir(dir, 0o755))
-		t.Cleanup(func() { assert.NoError(t, os.Remove(dir)) })
+		t.Cleanup(func() {
+			_ = os.WriteFile(dir+"/cgroup.kill", []byte("1"), 0) // what a failed test left
+			until(t, "the control group to be left", func() bool { return os.Remove(dir) == nil })
+		})
 		return dir, id
 	}
 	t.Skip("cgroup v2 is not mounted")

@@ -111,6 +111,8 @@ func TestMistakes(t *testing.T) {
 		{"hooks", "{attach: {on_uprobe: {selected: true, pid: 5}}}", "attach::on_uprobe: selected and pid exclude each other"},
 		{"hooks", "{attach: {on_uprobe: {selected: true, path: 'lib[c'}}}", `attach::on_uprobe: path: the pattern "lib[c": syntax error in pattern`},
 		{"hooks", "{attach: {on_perf_event: {selected: true}}}", `attach::on_perf_event: selected: it means nothing for a program of the section "perf_event"; what does is frequency, period`},
+		{"hooks", "{programs: [on_netfilter]}", `attach::on_netfilter: its section "?netfilter" does not say where packets are seen: name a place with hook, as local_in`},
+		{"hooks", "{programs: [on_netfilter], attach: {on_netfilter: {hook: in, families: [arp]}}}", `attach::on_netfilter: hook: "in" is not known; known are pre_routing, local_in, forward, local_out, post_routing` + "\n" + `families: "arp" is not known; known are ipv4, ipv6`},
 		{"hooks", "{programs: [on_xdp]}", `attach::on_xdp: its section "xdp" does not say the network interface: name some with interfaces`},
 		{"hooks", "{programs: [on_sk_msg]}", `attach::on_sk_msg: its section "sk_msg" does not say the map of sockets: name one of the type SockMap or SockHash with map`},
 		{"hooks", "{programs: [on_lsm_deny]}", "program on_lsm_deny (?lsm/file_open) does more than observe: it returns -1, and so denies; 0 observes only. It is refused without allow_enforcement: true"},

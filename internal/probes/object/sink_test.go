@@ -134,6 +134,41 @@ func TestSpansFindTheirParents(t *testing.T) {
 	balanced(t, i.Counts())
 }
 
+// Two times of three, or a duration alone, tell when a span was.
+func TestTimesOfSpans(t *testing.T) {
+	for times, want := range map[string][2]pcommon.Timestamp{
+		"start: start, end: end":                               {5_000, 30_000},
+		"start: start, duration: status":                       {5_000, 5_000 + 8},
+		"start: start, duration: status, duration_unit: us":    {5_000, 5_000 + 8_000},
+		"end: end, duration: status, duration_unit: us":        {30_000 - 8_000, 30_000},
+		"duration: status":                                     {30_000 - 8, 30_000},
+		"end: end, duration: status, duration_unit: ms":        {0, 30_000},
+		"start: end, end: start":                               {30_000, 30_000}, // never negative
+		"start: start, duration: id.parent, duration_unit: ns": {5_000, 5_000},
+	} {
+		i, e := instrumentOf(t, "runs", "{outputs: [{map: runs, clock: wall, timestamp: end, process: none, attributes: {}, span: {name: x, "+times+"}}]}", nil)
+		i.handle(input{sink: i.sinks[0]}, run(2, 0, 5_000, 30_000, 8), true)
+		require.Equal(t, 1, e.spans.Len())
+		s := e.spans.At(0)
+		assert.Equal(t, want, [2]pcommon.Timestamp{s.StartTimestamp(), s.EndTimestamp()}, times)
+	}
+}
+
+// IDs may be in the record, as the bytes that they are.
+func TestIDsOfSpans(t *testing.T) {
+	i, e := instrumentOf(t, "runs", `{outputs: [{map: runs, clock: wall, process: none, attributes: {},
+  span: {name: x, start: start, end: end, trace_id: comm, span_id: start, parent_id: end}}]}`, nil)
+	i.handle(input{sink: i.sinks[0]}, run(2, 0, 0x0102, 0x0304, 8), true)
+	i.handle(input{sink: i.sinks[0]}, run(2, 0, 0, 0, 8), true)
+	require.Equal(t, 2, e.spans.Len())
+	s := e.spans.At(0)
+	assert.Equal(t, pcommon.TraceID{'j', 'o', 'b'}, s.TraceID())
+	assert.Equal(t, pcommon.SpanID{2, 1}, s.SpanID())
+	assert.Equal(t, pcommon.SpanID{4, 3}, s.ParentSpanID())
+	assert.False(t, e.spans.At(1).SpanID().IsEmpty(), "what is 0 is made")
+	assert.True(t, e.spans.At(1).ParentSpanID().IsEmpty(), "0 means that there is none")
+}
+
 // What is too short, too much or of nobody is counted.
 func TestRecordsAreAccountedFor(t *testing.T) {
 	i, e := instrumentOf(t, "runs", spans, known{1: {PID: 1}})
@@ -190,14 +225,19 @@ func TestCardinalityIsBounded(t *testing.T) {
 	i, e := instrumentOf(t, "runs", `{limits: {cardinality: 2}, outputs: [
   {map: runs, process: none, attributes: {id.pid: pid}, metric: {name: n, type: sum}},
   {map: runs, process: none, attributes: {id.pid: pid}, metric: {name: last, type: gauge, value: status}},
-  {map: runs, process: none, attributes: {}, metric: {name: took, type: histogram, value: end, scale: 0.5, buckets: [1, 10]}}]}`, nil)
+  {map: runs, process: none, attributes: {}, metric: {name: took, type: histogram, value: end, scale: 0.5, buckets: [1, 10]}},
+  {map: runs, process: none, attributes: {}, metric: {name: took.exactly, type: exponential_histogram, value: end}}]}`, nil)
 	for pid := range uint32(5) {
 		for _, k := range i.sinks {
 			i.handle(input{sink: k}, run(pid, 0, 5, uint64(pid)*10, int32(pid)), true)
 		}
 	}
 	require.NoError(t, i.Collect(t.Context(), time.Unix(0, 9)))
-	require.Equal(t, 3, e.metrics.Len())
+	require.Equal(t, 4, e.metrics.Len())
+	exp := e.metrics.At(3).ExponentialHistogram().DataPoints().At(0)
+	assert.EqualValues(t, 5, exp.Count())
+	assert.EqualValues(t, 1, exp.ZeroCount())
+	assert.EqualValues(t, 100, exp.Sum())
 	sums := map[any]int64{}
 	for _, p := range e.metrics.At(0).Sum().DataPoints().All() {
 		pid, ok := p.Attributes().Get("pid")
