@@ -92,12 +92,7 @@ func (c *condition) holds(rec []byte) bool {
 	}
 	var v record.Value
 	c.field.Read(rec, &v, nil)
-	for _, text := range c.texts {
-		if string(v.Bytes) == text {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.texts, string(v.Bytes))
 }
 
 // paired takes a record of an output that joins two. It counts each of them.
