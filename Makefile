@@ -64,8 +64,9 @@ test-kernels: kernels ## boot other kernels and run there what matters: KERNELS=
 	UPDATE_GOLDEN=$(UPDATE) $(GO) test -count=1 -run TestRecord ./internal/kernels/support
 
 .PHONY: docs
-docs: ## write docs/support.md, after taking in what the fetched kernels' types tell
+docs: ## write docs/support.md, after taking in what the fetched kernels' types tell, and docs/probes
 	UPDATE_GOLDEN=1 $(GO) test -count=1 -run TestRecord ./internal/kernels/support
+	UPDATE_GOLDEN=1 $(GO) test -count=1 -run TestPages ./internal/probes
 
 .PHONY: test-config
 test-config: build ## let the collector validate the configurations in testdata/

@@ -185,6 +185,45 @@ outputs:
 		assert.GreaterOrEqual(t, calls, 300.0)
 	})
 
+	t.Run("pair", func(t *testing.T) {
+		if runtime.GOARCH != "amd64" {
+			t.Skip("the object reads registers of amd64")
+		}
+		o := start(t, `
+path: `+unpack(t, "calls")+`
+constants: {number: 1}
+losses: {ring_full: dropped}
+outputs:
+  - map: calls
+    pair: {key: [thread], begin: {phase: BEGIN}, end: {phase: END}}
+    process: pid
+    span: {name: write, start: begin.time, end: end.time, error: ret}
+    attributes: {pid: process.pid, ret: written}
+`, targets(self))
+		cmd := child(t, "write 300")
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		time.Sleep(100 * time.Millisecond) // it is known by then
+		_, err = stdin.Write([]byte("g"))
+		require.NoError(t, err)
+		require.NoError(t, cmd.Wait())
+		written := func() (n int) {
+			for _, s := range o.spans() {
+				if a := raw(s.Attributes()); a["written"] == int64(1000) && a["process.pid"] == int64(cmd.Process.Pid) {
+					n++
+				}
+			}
+			return n
+		}
+		until(t, "300 spans", func() bool { return written() >= 300 })
+		o.stop()
+		assert.Equal(t, 300, written())
+		for _, s := range o.spans() {
+			assert.Greater(t, s.EndTimestamp(), s.StartTimestamp())
+		}
+	})
+
 	t.Run("iterator", func(t *testing.T) {
 		cmd := child(t, "sleep 60")
 		require.NoError(t, cmd.Start())
@@ -208,6 +247,60 @@ outputs:
 		})
 		o.stop()
 	})
+}
+
+// The program that a guest has nothing but, for amd64.
+//
+//go:embed testdata/probed_amd64
+var probed []byte
+
+// Static probes and uprobes of a program, at its path and in the files of those that are
+// selected.
+func TestAnyKernelUserSpace(t *testing.T) {
+	inGuest(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the program is compiled for amd64")
+	}
+	path := filepath.Join(t.TempDir(), "probed")
+	require.NoError(t, os.WriteFile(path, probed, 0o755))
+	for _, tt := range []struct{ name, program, attach, output string }{
+		{"uprobe", "on_getppid", "{path: %s, symbols: [answer]}", "{map: asked, metric: {name: calls, type: sum}, attributes: {key: process.pid}}"},
+		{"selected", "on_getppid", "{path: %s, symbols: ['ans*'], selected: true}", "{map: asked, metric: {name: calls, type: sum}, attributes: {key: process.pid}}"},
+		{"usdt", "on_import", "{path: %s, provider: observed, probe: call}",
+			"{map: imports, metric: {name: calls, type: sum}, attributes: {pid: process.pid, module: module}}"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(path, "an", "argument")
+			stdin, err := cmd.StdinPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+			o, err := tryStart(t, fmt.Sprintf("{path: %s, programs: [%s], attach: {%s: %s}, outputs: [%s]}",
+				unpack(t, "python"), tt.program, tt.program, fmt.Sprintf(tt.attach, path), tt.output), targets(path))
+			if err != nil {
+				require.Equal(t, "usdt", tt.name, "%v", err)
+				require.ErrorContains(t, err, "probe object/test does not run: ")
+				t.Skip("not on this kernel: ", err)
+			}
+			_, err = stdin.Write([]byte("g"))
+			require.NoError(t, err)
+			calls := func() (n float64) {
+				for _, p := range o.points("calls") {
+					if p.attrs["process.pid"] == int64(cmd.Process.Pid) {
+						assert.Equal(t, "watched", p.resource["service.name"])
+						if tt.name == "usdt" {
+							assert.Equal(t, "a module", p.attrs["module"])
+						}
+						n += p.number
+					}
+				}
+				return n
+			}
+			until(t, "15 calls", func() bool { return calls() >= 15 })
+			o.stop()
+			assert.EqualValues(t, 15, calls())
+		})
+	}
 }
 
 // Each kind of hook that needs nothing but the kernel is called, or it is said why it cannot be.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // closers close in reverse order.
@@ -42,20 +44,34 @@ func (c closer) Close() error { return c() }
 // attachment is a program that is attached.
 type attachment struct {
 	closers
-	iter *link.Iter
-	// specs is the next free element of the map of a collection's USDT arguments.
-	specs *uint32
+	iter  *link.Iter
+	specs *specIDs
+}
+
+// elfFile is an executable or library.
+type elfFile struct {
+	path string // where it is opened
+	name string // for messages
 }
 
 // attach attaches a program where its section or the configuration says. What it returns ends
 // that.
-func attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig, specs *uint32) (attachment, error) {
+func attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig, specs *specIDs) (attachment, error) {
 	done := attachment{specs: specs}
-	err := done.attach(coll, p, prog, a)
+	return done.finish(p, done.attach(coll, p, prog, a))
+}
+
+// attachTo attaches a program for user space to a file.
+func attachTo(file elfFile, coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig, specs *specIDs) (attachment, error) {
+	done := attachment{specs: specs}
+	return done.finish(p, done.userSpace(file, coll, p, prog, a))
+}
+
+func (d *attachment) finish(p *ebpf.ProgramSpec, err error) (attachment, error) {
 	if err != nil {
-		return attachment{}, errors.Join(fmt.Errorf("attach program %s (%s): %w", p.Name, p.SectionName, err), done.Close())
+		return attachment{}, errors.Join(fmt.Errorf("attach program %s (%s): %w", p.Name, p.SectionName, err), d.Close())
 	}
-	return done, nil
+	return *d, nil
 }
 
 func (d *attachment) add(l io.Closer, err error) error {
@@ -86,10 +102,15 @@ func (d *attachment) attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *eb
 		return d.kprobe(p, prog, a)
 	case hookKprobeMulti:
 		return d.kprobeMulti(p, prog)
-	case hookUprobe, hookUprobeMulti:
-		return d.uprobe(p, prog, a)
-	case hookUSDT:
-		return d.usdt(coll, p, prog, a)
+	case hookUprobe, hookUprobeMulti, hookUSDT:
+		where, err := pathOf(p, a)
+		if err != nil {
+			return err
+		}
+		if where, err = findBinary(where); err != nil {
+			return err
+		}
+		return d.userSpace(elfFile{where, where}, coll, p, prog, a)
 	case hookPerf:
 		return d.perf(prog, a)
 	case hookCgroup:
@@ -102,6 +123,8 @@ func (d *attachment) attach(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *eb
 		return d.add(closer(func() error {
 			return link.RawDetachProgram(link.RawDetachProgramOptions{Target: o.Target, Program: prog, Attach: o.Attach})
 		}), nil)
+	case hookNetfilter:
+		return d.netfilter(prog, a)
 	case hookTCX, hookXDP, hookSocket:
 		return d.interfaces(p, prog, a)
 	}
@@ -194,16 +217,29 @@ func findBinary(name string) (string, error) {
 	return "", fmt.Errorf("%s is in none of %s", name, strings.Join(dirs, ", "))
 }
 
-func (d *attachment) uprobe(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+// pathOf is the path that the section or the configuration names.
+func pathOf(p *ebpf.ProgramSpec, a *AttachConfig) (string, error) {
+	if kindOfHook(p) == hookUSDT {
+		t, err := usdtTarget(p, a)
+		return t.path, err
+	}
+	t, err := uprobeTarget(p, a)
+	return t.path, err
+}
+
+func (d *attachment) userSpace(file elfFile, coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+	if kindOfHook(p) == hookUSDT {
+		return d.usdt(file, coll, p, prog, a)
+	}
+	return d.uprobe(file, p, prog, a)
+}
+
+func (d *attachment) uprobe(file elfFile, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
 	t, err := uprobeTarget(p, a)
 	if err != nil {
 		return err
 	}
-	file, err := findBinary(t.path)
-	if err != nil {
-		return err
-	}
-	ex, err := link.OpenExecutable(file)
+	ex, err := link.OpenExecutable(file.path)
 	if err != nil {
 		return err
 	}
@@ -229,20 +265,20 @@ func (d *attachment) uprobe(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachCo
 			err = d.add(ex.Uprobe(symbol, prog, o))
 		}
 		if err != nil {
-			return fmt.Errorf("%s in %s: %w", symbol, file, err)
+			return fmt.Errorf("%s in %s: %w", symbol, file.name, err)
 		}
 	}
 	return nil
 }
 
 // functions replaces patterns by the functions of a file that match.
-func functions(file string, symbols []string) ([]string, error) {
+func functions(file elfFile, symbols []string) ([]string, error) {
 	if !slices.ContainsFunc(symbols, func(s string) bool { return strings.ContainsAny(s, "*?") }) {
 		return symbols, nil
 	}
-	f, err := elf.Open(file)
+	f, err := elf.Open(file.path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file.name, err)
 	}
 	defer f.Close()
 	all, _ := f.Symbols()
@@ -263,9 +299,9 @@ func functions(file string, symbols []string) ([]string, error) {
 	}
 	switch {
 	case len(found) == 0:
-		return nil, fmt.Errorf("no function of %s matches %s", file, strings.Join(symbols, ", "))
+		return nil, fmt.Errorf("no function of %s matches %s", file.name, strings.Join(symbols, ", "))
 	case len(found) > maxFunctions:
-		return nil, fmt.Errorf("%d functions of %s match %s, more than %d", len(found), file, strings.Join(symbols, ", "), maxFunctions)
+		return nil, fmt.Errorf("%d functions of %s match %s, more than %d", len(found), file.name, strings.Join(symbols, ", "), maxFunctions)
 	}
 	return found, nil
 }
@@ -279,6 +315,33 @@ func (d *attachment) cgroup(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachCo
 	}
 	return d.add(link.AttachCgroup(link.CgroupOptions{Path: dir, Attach: p.AttachType, Program: prog}))
 }
+
+func (d *attachment) netfilter(prog *ebpf.Program, a *AttachConfig) error {
+	hooks := map[string]link.NetfilterInetHook{
+		"pre_routing": link.NetfilterInetPreRouting, "local_in": link.NetfilterInetLocalIn, "forward": link.NetfilterInetForward,
+		"local_out": link.NetfilterInetLocalOut, "post_routing": link.NetfilterInetPostRouting,
+	}
+	families := map[string]link.NetfilterProtocolFamily{"ipv4": link.NetfilterProtoIPv4, "ipv6": link.NetfilterProtoIPv6}
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if len(a.Families) > 0 && !slices.Contains(a.Families, name) {
+			continue
+		}
+		o := link.NetfilterOptions{Program: prog, Hook: hooks[a.Hook], ProtocolFamily: families[name], Priority: netfilterPriority}
+		err := d.add(link.AttachNetfilter(o))
+		// The kernel has no place for two programs of the same priority.
+		for ; errors.Is(err, unix.EBUSY) && o.Priority < 2*netfilterPriority; o.Priority++ {
+			err = d.add(link.AttachNetfilter(o))
+		}
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", a.Hook, name, err)
+		}
+	}
+	return nil
+}
+
+// netfilterPriority is after the filters of iptables, whose is 0 (NF_IP_PRI_FILTER): what these
+// drop is not seen.
+const netfilterPriority = 10
 
 func (d *attachment) interfaces(p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
 	for _, name := range a.Interfaces {

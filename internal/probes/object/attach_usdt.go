@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -66,18 +67,14 @@ func usesCookies(spec *ebpf.CollectionSpec) {
 }
 
 // usdt attaches to all places of a static probe.
-func (d *attachment) usdt(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
+func (d *attachment) usdt(file elfFile, coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf.Program, a *AttachConfig) error {
 	t, err := usdtTarget(p, a)
 	if err != nil {
 		return err
 	}
-	file, err := findBinary(t.path)
+	all, err := usdt.Read(file.path)
 	if err != nil {
-		return err
-	}
-	all, err := usdt.Read(file)
-	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", file.name, err)
 	}
 	probes := slices.DeleteFunc(slices.Clone(all), func(o usdt.Probe) bool { return o.Provider != t.provider || o.Name != t.probe })
 	if len(probes) == 0 {
@@ -85,9 +82,9 @@ func (d *attachment) usdt(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf
 		for _, o := range all {
 			known[o.Provider+":"+o.Name] = true
 		}
-		return fmt.Errorf("%s has no probe %s:%s; it has %s", file, t.provider, t.probe, keyNames(known))
+		return fmt.Errorf("%s has no probe %s:%s; it has %s", file.name, t.provider, t.probe, keyNames(known))
 	}
-	ex, err := link.OpenExecutable(file)
+	ex, err := link.OpenExecutable(file.path)
 	if err != nil {
 		return err
 	}
@@ -99,7 +96,7 @@ func (d *attachment) usdt(coll *ebpf.Collection, p *ebpf.ProgramSpec, prog *ebpf
 			}
 		}
 		if err := d.add(ex.Uprobe("", prog, o)); err != nil {
-			return fmt.Errorf("%s:%s in %s: %w", t.provider, t.probe, file, err)
+			return fmt.Errorf("%s:%s in %s: %w", t.provider, t.probe, file.name, err)
 		}
 	}
 	return nil
@@ -137,12 +134,40 @@ func (d *attachment) putSpec(specs *ebpf.Map, p *ebpf.ProgramSpec, probe *usdt.P
 	if err := store(value, t, "arg_cnt", uint64(len(args))); err != nil {
 		return 0, err
 	}
-	id := *d.specs
-	if id >= specs.MaxEntries() {
-		return 0, fmt.Errorf("the map %s of program %s has room for the arguments of %d places only", usdtSpecs, p.Name, specs.MaxEntries())
+	id, ok := d.specs.take(specs.MaxEntries())
+	if !ok {
+		return 0, fmt.Errorf("the map %s of program %s has room for the arguments of %d places only: give it more with maps", usdtSpecs, p.Name, specs.MaxEntries())
 	}
-	*d.specs++
+	// Closing goes backwards: the element is free when nothing refers to it any more.
+	_ = d.add(closer(func() error { d.specs.free(id); return nil }), nil)
 	return uint64(id), specs.Put(id, value)
+}
+
+// specIDs are the elements of the map of a collection's USDT arguments.
+type specIDs struct {
+	mu   sync.Mutex
+	next uint32
+	back []uint32
+}
+
+func (s *specIDs) take(most uint32) (id uint32, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.back); n > 0 {
+		id, s.back = s.back[n-1], s.back[:n-1]
+		return id, true
+	}
+	if s.next >= most {
+		return 0, false
+	}
+	s.next++
+	return s.next - 1, true
+}
+
+func (s *specIDs) free(id uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.back = append(s.back, id)
 }
 
 // specType is struct __bpf_usdt_spec of libbpf 1.0 to 1.5.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,10 @@ type AttachConfig struct {
 	// Path is the executable or library of a uprobe or USDT, absolute or the name of a library
 	// as in "libc.so.6".
 	Path string `mapstructure:"path"`
+	// Selected attaches a uprobe or USDT to the files of the selected processes, as they see
+	// them, also in containers. Path is then a path in there, or the pattern of a name, as
+	// "libssl.so*"; without it, it is the executable.
+	Selected bool `mapstructure:"selected"`
 	// Symbols are functions in it. Offset is added to each.
 	Symbols []string `mapstructure:"symbols"`
 	Offset  uint64   `mapstructure:"offset"`
@@ -43,6 +48,10 @@ type AttachConfig struct {
 	Mode string `mapstructure:"mode"`
 	// Direction is "ingress" or "egress" for a program of the section "tc".
 	Direction string `mapstructure:"direction"`
+	// Hook is where in the way of packets a netfilter program is called, as "local_in", and
+	// Families are the protocols, "ipv4", "ipv6"; the default is both.
+	Hook     string   `mapstructure:"hook"`
+	Families []string `mapstructure:"families"`
 	// Map is the map of sockets of a sk_msg program, or that of an iterator over a map.
 	Map string `mapstructure:"map"`
 }
@@ -52,6 +61,10 @@ func (a *AttachConfig) Validate() error {
 	errs := []error{
 		oneOf("mode", a.Mode, "generic", "driver"),
 		oneOf("direction", a.Direction, "ingress", "egress"),
+		oneOf("hook", a.Hook, "pre_routing", "local_in", "forward", "local_out", "post_routing"),
+	}
+	for _, f := range a.Families {
+		errs = append(errs, oneOf("families", f, "ipv4", "ipv6"))
 	}
 	if a.Cgroup != "" && !filepath.IsAbs(a.Cgroup) {
 		errs = append(errs, fmt.Errorf("cgroup: %q is not absolute", a.Cgroup))
@@ -65,6 +78,12 @@ func (a *AttachConfig) Validate() error {
 	if a.Period != 0 && a.Period < 100_000 {
 		errs = append(errs, errors.New("period: less than 100000 ns costs the observed programs too much"))
 	}
+	if a.Selected && a.PID != 0 {
+		errs = append(errs, errors.New("selected and pid exclude each other"))
+	}
+	if _, err := path.Match(a.Path, ""); a.Selected && err != nil {
+		errs = append(errs, fmt.Errorf("path: the pattern %q: %w", a.Path, err))
+	}
 	if (a.Provider == "") != (a.Probe == "") {
 		errs = append(errs, errors.New("provider and probe belong together"))
 	}
@@ -77,7 +96,8 @@ func (a *AttachConfig) keys() []string {
 		"to": a.To != "", "path": a.Path != "", "symbols": len(a.Symbols) > 0, "offset": a.Offset != 0, "pid": a.PID != 0,
 		"provider": a.Provider != "", "probe": a.Probe != "", "frequency": a.Frequency != 0, "period": a.Period != 0,
 		"cgroup": a.Cgroup != "", "interfaces": len(a.Interfaces) > 0, "mode": a.Mode != "", "direction": a.Direction != "",
-		"map": a.Map != "",
+		"map": a.Map != "", "selected": a.Selected,
+		"hook": a.Hook != "", "families": len(a.Families) > 0,
 	}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(set)) {
@@ -109,6 +129,7 @@ const (
 	hookTCX
 	hookXDP
 	hookSocket
+	hookNetfilter
 )
 
 // word is the first part of a section's name, as in "uretprobe".
@@ -144,6 +165,8 @@ func kindOfHook(p *ebpf.ProgramSpec) hookKind {
 		switch w := word(p); {
 		case w == "usdt":
 			return hookUSDT
+		case strings.HasPrefix(w, "uprobe.session"):
+			return hookNone // the library has no such links
 		case strings.HasPrefix(w, "uprobe.") || strings.HasPrefix(w, "uretprobe."):
 			return hookUprobeMulti
 		case w == "uprobe", w == "uretprobe":
@@ -159,8 +182,16 @@ func kindOfHook(p *ebpf.ProgramSpec) hookKind {
 	case ebpf.SkMsg:
 		return hookSkMsg
 	case ebpf.SchedCLS:
+		if p.AttachType == ebpf.AttachNetkitPrimary || p.AttachType == ebpf.AttachNetkitPeer {
+			return hookNone
+		}
 		return hookTCX
+	case ebpf.Netfilter:
+		return hookNetfilter
 	case ebpf.XDP:
+		if p.AttachType == ebpf.AttachXDPCPUMap || p.AttachType == ebpf.AttachXDPDevMap {
+			return hookNone // another program calls them
+		}
 		return hookXDP
 	case ebpf.SocketFilter:
 		return hookSocket
@@ -178,9 +209,9 @@ func keysOf(k hookKind) []string {
 	case hookIter:
 		return []string{"to", "map"}
 	case hookUprobe, hookUprobeMulti:
-		return []string{"path", "symbols", "offset", "pid"}
+		return []string{"path", "selected", "symbols", "offset", "pid"}
 	case hookUSDT:
-		return []string{"path", "provider", "probe", "pid"}
+		return []string{"path", "selected", "provider", "probe", "pid"}
 	case hookPerf:
 		return []string{"frequency", "period"}
 	case hookCgroup:
@@ -193,6 +224,8 @@ func keysOf(k hookKind) []string {
 		return []string{"interfaces", "mode"}
 	case hookSocket:
 		return []string{"interfaces"}
+	case hookNetfilter:
+		return []string{"hook", "families"}
 	}
 	return nil
 }
@@ -201,7 +234,7 @@ func keysOf(k hookKind) []string {
 func checkAttach(p *ebpf.ProgramSpec, a AttachConfig, spec *ebpf.CollectionSpec) error {
 	kind := kindOfHook(p)
 	if kind == hookNone {
-		return fmt.Errorf("programs of the type %s cannot be attached here", p.Type)
+		return fmt.Errorf("programs of the type %s and the section %q cannot be attached here", p.Type, p.SectionName)
 	}
 	for _, key := range a.keys() {
 		if !slices.Contains(keysOf(kind), key) {
@@ -237,6 +270,10 @@ func checkAttach(p *ebpf.ProgramSpec, a AttachConfig, spec *ebpf.CollectionSpec)
 		if len(a.Interfaces) == 0 {
 			return missing("the network interface: name some with interfaces")
 		}
+	case hookNetfilter:
+		if a.Hook == "" {
+			return missing("where packets are seen: name a place with hook, as local_in")
+		}
 	case hookSkMsg:
 		m := spec.Maps[a.Map]
 		if m == nil || m.Type != ebpf.SockMap && m.Type != ebpf.SockHash {
@@ -263,11 +300,11 @@ type place struct {
 // uprobeTarget says where a uprobe attaches, as in "uprobe/libc.so.6:malloc+4".
 func uprobeTarget(p *ebpf.ProgramSpec, a *AttachConfig) (place, error) {
 	t := place{path: a.Path, symbols: a.Symbols, offset: a.Offset}
-	path, symbol, ok := cutLast(p.AttachTo, ":")
+	file, symbol, ok := cutLast(p.AttachTo, ":")
 	if ok {
 		name, offset, hasOffset := strings.Cut(symbol, "+")
 		if t.path == "" {
-			t.path = path
+			t.path = file
 		}
 		if len(t.symbols) == 0 {
 			t.symbols = []string{name}
@@ -279,8 +316,8 @@ func uprobeTarget(p *ebpf.ProgramSpec, a *AttachConfig) (place, error) {
 		}
 	}
 	switch {
-	case t.path == "":
-		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path", p.SectionName)
+	case t.path == "" && !a.Selected:
+		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path, or those of the selected processes with selected", p.SectionName)
 	case len(t.symbols) == 0:
 		return t, fmt.Errorf("its section %q does not say to which functions it attaches: name some with symbols", p.SectionName)
 	}
@@ -301,9 +338,9 @@ type usdtName struct{ path, provider, probe string }
 func usdtTarget(p *ebpf.ProgramSpec, a *AttachConfig) (usdtName, error) {
 	t := usdtName{a.Path, a.Provider, a.Probe}
 	if rest, probe, ok := cutLast(p.AttachTo, ":"); ok {
-		if path, provider, ok := cutLast(rest, ":"); ok {
+		if file, provider, ok := cutLast(rest, ":"); ok {
 			if t.path == "" {
-				t.path = path
+				t.path = file
 			}
 			if t.probe == "" {
 				t.provider, t.probe = provider, probe
@@ -311,8 +348,8 @@ func usdtTarget(p *ebpf.ProgramSpec, a *AttachConfig) (usdtName, error) {
 		}
 	}
 	switch {
-	case t.path == "":
-		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path", p.SectionName)
+	case t.path == "" && !a.Selected:
+		return t, fmt.Errorf("its section %q does not say in which executable or library it attaches: name one with path, or those of the selected processes with selected", p.SectionName)
 	case t.probe == "":
 		return t, fmt.Errorf("its section %q does not say to which probe it attaches: name it with provider and probe", p.SectionName)
 	}

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -65,6 +64,9 @@ type Variant struct {
 type MapConfig struct {
 	// MaxEntries is its size, in entries or, for a ring buffer, bytes.
 	MaxEntries uint32 `mapstructure:"max_entries"`
+	// ValueSize is the size of a value in bytes, where the object leaves it to its loader, as
+	// that of stacks.
+	ValueSize uint32 `mapstructure:"value_size"`
 	// PerCPU is the size in bytes of the buffer of each CPU, of a perf buffer.
 	PerCPU int `mapstructure:"per_cpu_buffer"`
 }
@@ -131,10 +133,6 @@ func (c *Config) Validate() error {
 		if _, err := causeOf(cause); err != nil {
 			add("losses", err)
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Attach)) {
-		a := c.Attach[name]
-		add("attach::"+name, a.Validate())
 	}
 	if c.Limits.Cardinality <= 0 || c.Limits.EventsPerSecond == 0 || c.Limits.MapMemory == 0 {
 		errs = append(errs, errors.New("limits: all must be greater than 0"))

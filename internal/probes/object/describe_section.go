@@ -36,6 +36,7 @@ func (d *describer) section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "receivers:\n  ebpf:\n    probes:\n      object/%s:\n        path: %q\n        sha256: %x # or let the file belong to root\n", name, d.path, d.sum)
 	d.constants(&b)
+	d.sizes(&b)
 	d.attach(&b)
 	d.outputs(&b, name)
 	return b.String()
@@ -57,6 +58,27 @@ func (d *describer) constants(b *strings.Builder) {
 	}
 	if len(lines) > 0 {
 		b.WriteString("        # constants:\n" + strings.Join(lines, ""))
+	}
+}
+
+// sizes proposes those of maps that the object leaves to its loader.
+func (d *describer) sizes(b *strings.Builder) {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(d.spec.Maps)) {
+		var keys []string
+		m := d.spec.Maps[name]
+		if m.MaxEntries == 0 && needsSize(m.Type) {
+			keys = append(keys, "max_entries: 16384")
+		}
+		if m.ValueSize == 0 && needsValue(m.Type) {
+			keys = append(keys, fmt.Sprintf("value_size: %d", 8*maxStack))
+		}
+		if len(keys) > 0 {
+			lines = append(lines, fmt.Sprintf("          %s: {%s} # the object leaves it open\n", name, strings.Join(keys, ", ")))
+		}
+	}
+	if len(lines) > 0 {
+		b.WriteString("        maps:\n" + strings.Join(lines, ""))
 	}
 }
 

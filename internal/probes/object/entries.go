@@ -206,7 +206,7 @@ func (i *Instrument) iterate(k *sink) error {
 		total += n
 		at := 0
 		for ; len(buf)-at >= size; at += size {
-			i.handle(k, buf[at:at+size], true)
+			i.handle(input{sink: k}, buf[at:at+size], true)
 		}
 		buf = buf[:copy(buf, buf[at:])]
 		switch {

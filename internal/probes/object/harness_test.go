@@ -184,11 +184,15 @@ func (o *observed) points(name string) []point {
 					if m.Name() != name {
 						continue
 					}
-					found := pointsOf(m, resource)
-					if len(last) > 0 && len(found) > 0 && last[0].time != found[0].time {
-						last = nil
+					for _, p := range pointsOf(m, resource) {
+						// A batch has several collections, each resource's after one another.
+						if len(last) > 0 && last[0].time < p.time {
+							last = nil
+						}
+						if len(last) == 0 || last[0].time == p.time {
+							last = append(last, p)
+						}
 					}
-					last = append(last, found...)
 				}
 			}
 		}

@@ -44,6 +44,7 @@ var hooks = []struct{ program, attach, counter string }{
 	{"on_fentry", "", "FENTRY"},
 	{"on_fexit", "", "FEXIT"},
 	{"on_lsm_file", "", "LSM_FILE"},
+	{"on_netfilter", "{hook: local_in}", "NETFILTER"},
 }
 
 // without are those that this kind of machine's kernel cannot run, with why.

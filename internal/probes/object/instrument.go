@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -98,12 +99,15 @@ type Instrument struct {
 	sinks      []*sink
 	processes  processes
 	late       []late
-	entry      []byte // reused
+	now        time.Time // of the last tick
+	entry      []byte    // reused
 	counts     probe.Counts
 	warned     map[string]bool
 
-	mu    sync.Mutex // Attach may be called while the goroutine runs
-	iters map[string]*link.Iter
+	events   discovery.Events // nil if nothing attaches to processes
+	mu       sync.Mutex       // Attach may be called while the goroutine runs
+	iters    map[string]*link.Iter
+	follower *follower
 }
 
 // processes finds processes by their IDs, also some time after their end.
@@ -132,6 +136,13 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 		}
 		i.processes = p
 	}
+	if v.selected() {
+		e, ok := l.Dependencies[daemon].(discovery.Events)
+		if !ok {
+			return fmt.Errorf("the Daemon %q does not tell of processes", daemon)
+		}
+		i.events = e
+	}
 	c, err := l.Collection()
 	if err != nil {
 		return fmt.Errorf("load the object: %w", err)
@@ -145,7 +156,8 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 			i.sinks = append(i.sinks, k)
 		}
 	}
-	i.limit.renew(time.Now())
+	i.now = time.Now()
+	i.limit.renew(i.now)
 	return nil
 }
 
@@ -155,11 +167,18 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 		return nil, errors.New("an object attaches where it says, not to targets")
 	}
 	var all closers
-	var specs uint32
+	specs := &specIDs{}
 	iters := map[string]*link.Iter{}
+	f := newFollower(i, specs)
 	for _, name := range slices.Sorted(maps.Keys(i.v.spec.Programs)) {
 		a := i.cfg.Attach[name]
-		done, err := attach(i.collection, i.v.spec.Programs[name], i.collection.Programs[name], &a, &specs)
+		if a.Selected {
+			if err := f.add(name, &a); err != nil {
+				return nil, errors.Join(err, all.Close())
+			}
+			continue
+		}
+		done, err := attach(i.collection, i.v.spec.Programs[name], i.collection.Programs[name], &a, specs)
 		if err != nil {
 			return nil, errors.Join(err, all.Close())
 		}
@@ -170,6 +189,13 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 	}
 	i.setIters(iters)
 	all = append(all, closer(func() error { i.setIters(nil); return nil }))
+	if len(f.groups) > 0 {
+		if err := f.start(); err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		i.setFollower(f)
+		all = append(all, f, closer(func() error { i.setFollower(nil); return nil }))
+	}
 	return &all, nil
 }
 
@@ -177,6 +203,12 @@ func (i *Instrument) setIters(iters map[string]*link.Iter) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.iters = iters
+}
+
+func (i *Instrument) setFollower(f *follower) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.follower = f
 }
 
 // Close implements [probe.Probe].
@@ -190,24 +222,19 @@ func (i *Instrument) Close() error {
 
 // Rings implements [probe.RingReader].
 func (i *Instrument) Rings() []probe.Ring {
-	byMap := map[string][]*sink{}
-	for _, k := range i.sinks {
-		if k.src.kind == fromBuffer {
-			byMap[k.src.name] = append(byMap[k.src.name], k)
-		}
-	}
+	byMap := inputs(i.sinks)
 	var rings []probe.Ring
 	for _, name := range slices.Sorted(maps.Keys(byMap)) {
-		sinks := byMap[name]
+		all := byMap[name]
 		rings = append(rings, probe.Ring{
 			Map: i.collection.Maps[name],
 			Handle: func(rec []byte) {
-				for _, k := range sinks {
-					i.handle(k, rec, true)
+				for _, in := range all {
+					i.handle(in, rec, true)
 				}
 			},
 			Lost: func(n uint64) {
-				n *= uint64(len(sinks))
+				n *= uint64(len(all))
 				i.counts.Seen += n
 				i.counts.Lost[probe.RingFull] += n
 			},
@@ -217,9 +244,9 @@ func (i *Instrument) Rings() []probe.Ring {
 	return rings
 }
 
-// late is a record about a process that was not known yet.
+// late is a record about a process that was not known yet, or an end before its beginning.
 type late struct {
-	k   *sink
+	input
 	rec []byte
 }
 
@@ -231,7 +258,12 @@ const (
 
 // handle takes a record for an output. One about an unknown process may wait once: that of
 // the process may be on its way.
-func (i *Instrument) handle(k *sink, rec []byte, mayWait bool) {
+func (i *Instrument) handle(in input, rec []byte, mayWait bool) {
+	if in.role != single {
+		i.paired(in, rec, mayWait)
+		return
+	}
+	k := in.sink
 	if mayWait {
 		i.counts.Seen++
 		if len(rec) < k.end {
@@ -243,8 +275,7 @@ func (i *Instrument) handle(k *sink, rec []byte, mayWait bool) {
 	if k.process != nil {
 		pid := uint32(k.process.Int(rec))
 		if p = i.processes.Recent(pid); p == nil {
-			if mayWait && len(i.late) < maxLate && len(rec) <= maxLateSize {
-				i.late = append(i.late, late{k, slices.Clone(rec)})
+			if mayWait && i.wait(in, rec) {
 				return
 			}
 			if !k.keep {
@@ -262,21 +293,40 @@ func (i *Instrument) handle(k *sink, rec []byte, mayWait bool) {
 }
 
 // Tick implements [probe.Ticker].
-func (i *Instrument) Tick(uint64) {
-	i.limit.renew(time.Now())
+func (i *Instrument) Tick(now uint64) {
+	i.mu.Lock()
+	f := i.follower
+	i.mu.Unlock()
+	if f != nil {
+		f.tick(now)
+	}
+	i.now = time.Now()
+	i.limit.renew(i.now)
 	i.handleLate()
+	for _, k := range i.sinks {
+		if k.pairs != nil {
+			i.expire(k.pairs, i.now)
+		}
+	}
 }
 
 func (i *Instrument) handleLate() {
 	for n := range i.late {
-		i.handle(i.late[n].k, i.late[n].rec, false)
+		i.handle(i.late[n].input, i.late[n].rec, false)
 	}
 	clear(i.late)
 	i.late = i.late[:0]
 }
 
 // Flush implements [probe.Flusher].
-func (i *Instrument) Flush() { i.handleLate() }
+func (i *Instrument) Flush() {
+	i.handleLate()
+	for _, k := range i.sinks {
+		if k.pairs != nil {
+			i.giveUp(k.pairs)
+		}
+	}
+}
 
 // Collect implements [probe.Collector].
 func (i *Instrument) Collect(_ context.Context, now time.Time) error {
@@ -319,39 +369,4 @@ func (i *Instrument) warn(what string, fields ...zap.Field) {
 		i.warned[what] = true
 		i.set.Logger.Warn(what, fields...)
 	}
-}
-
-// Counts implements [probe.Accountant]. The unit is a record for one output.
-func (i *Instrument) Counts() probe.Counts {
-	n := i.counts
-	for _, k := range i.sinks {
-		if k.table != nil {
-			n.Lost[probe.Overflow] += k.table.dropped
-			if k.src.kind == fromMap || k.src.kind == fromGlobal {
-				n.Seen += k.table.dropped
-			} else {
-				n.Delivered -= k.table.dropped
-			}
-		}
-	}
-	if i.collection == nil {
-		return n
-	}
-	for _, p := range i.collection.Programs {
-		if stats, err := p.Stats(); err == nil {
-			n.Lost[probe.Missed] += stats.RecursionMisses
-			n.Seen += stats.RecursionMisses
-		}
-	}
-	for _, l := range i.v.plan.losses {
-		lost, err := i.lost(&l)
-		if err != nil {
-			i.warn("A counter of losses cannot be read", zap.String("counter", l.name), zap.Error(err))
-			continue
-		}
-		n.Lost[l.cause] += lost
-		n.Seen += lost
-	}
-	// Those that wait are on their way.
-	return n
 }

@@ -97,6 +97,64 @@ outputs:
 	assert.Len(t, traces, 1, "they have one parent, and so one trace")
 }
 
+// A span of two records, which are in one buffer or in two: each time that sleep sleeps, as long
+// as it was told to.
+func TestLivePairs(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the object reads registers of amd64")
+	}
+	const clockNanosleep = 230
+	sleep := copyOf(t, "/bin/sleep")
+	for name, pair := range map[string]string{
+		"one buffer":  "{key: [thread], begin: {phase: BEGIN}, end: {phase: END}}",
+		"two buffers": "{key: [thread], begin_key: [id], begin_map: beginnings, end: {phase: END}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			since, apart := "begin.time", false
+			if name == "two buffers" {
+				since, apart = "since", true
+			}
+			o := start(t, fmt.Sprintf(`
+path: %s
+constants: {number: %d, apart: %t}
+losses: {ring_full: dropped}
+outputs:
+  - map: calls
+    pair: %s
+    process: pid
+    span: {name: "{end.comm}", start: %s, end: end.time, error: ret}
+    attributes: {pid: process.pid}
+`, object("calls"), clockNanosleep, apart, pair, since), targets(sleep))
+			type nap struct{ asked, most time.Duration }
+			naps := map[int64]nap{}
+			for i := range 12 {
+				asked := time.Duration(20+10*(i%3)) * time.Millisecond
+				before := time.Now()
+				cmd := exec.Command(sleep, fmt.Sprint(asked.Seconds()))
+				require.NoError(t, cmd.Run())
+				naps[int64(cmd.Process.Pid)] = nap{asked, time.Since(before)}
+			}
+			until(t, "12 spans", func() bool { return o.traces.SpanCount() >= 12 })
+			o.balanced(24)
+			assert.EqualValues(t, 24, o.account()["delivered"], "the unit is a record")
+			o.stop()
+			spans := o.spans()
+			require.Len(t, spans, 12)
+			for _, s := range spans {
+				pid := raw(s.Attributes())["process.pid"].(int64)
+				n, ok := naps[pid]
+				require.True(t, ok)
+				delete(naps, pid)
+				took := s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime())
+				assert.GreaterOrEqual(t, took, n.asked)
+				assert.LessOrEqual(t, took, n.most)
+				assert.Equal(t, "observed", s.Name())
+				assert.Equal(t, "watched", s.resource["service.name"])
+			}
+		})
+	}
+}
+
 // Log records from a perf buffer, whose type is declared in the configuration; a constant
 // leaves out other users.
 func TestLiveLogsOfPerfBuffer(t *testing.T) {
@@ -304,47 +362,4 @@ import time; time.sleep(1)`)
 		assert.Equal(t, "imported "+r.attrs()["code.module"].(string), r.Body().Str())
 		assert.EqualValues(t, cmd.Process.Pid, r.resource["process.pid"])
 	}
-}
-
-// Stacks by the names of functions, users by theirs, and control groups by their paths.
-func TestLiveStacks(t *testing.T) {
-	if runtime.GOARCH != "amd64" {
-		t.Skip("the object has the number of a system call of amd64")
-	}
-	cmd := exec.Command("/bin/bash", "-c", "read go; exec sleep 2")
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	o := start(t, fmt.Sprintf(`
-path: %s
-constants: {only_pid: %d}
-outputs:
-  - map: naps
-    process: none
-    timestamp: time
-    clock: boot
-    log: {name: nap}
-    attributes:
-      kernel: {as: kernel_stack, stacks: traces}
-      user: {as: user_stack, stacks: traces, pid: pid}
-      uid: {name: user.name, as: user}
-      cgroup: {name: cgroup, as: cgroup}
-      time: {as: boottime}
-`, object("stacks"), cmd.Process.Pid), "")
-	_, err = stdin.Write([]byte("go\n"))
-	require.NoError(t, err)
-	until(t, "the nap", func() bool { return o.logs.LogRecordCount() > 0 })
-	require.NoError(t, cmd.Wait())
-	o.stop()
-	attrs := o.logRecords()[0].attrs()
-	t.Log(attrs)
-	assert.Contains(t, attrs["kernel"], "do_syscall_64+0x")
-	assert.Contains(t, attrs["user"], "clock_nanosleep")
-	assert.Equal(t, "root", attrs["user.name"])
-	own, err := os.ReadFile("/proc/self/cgroup")
-	require.NoError(t, err)
-	assert.Contains(t, string(own), "0::"+attrs["cgroup"].(string)+"\n")
-	when, err := time.Parse(time.RFC3339Nano, attrs["time"].(string))
-	require.NoError(t, err)
-	assert.WithinRange(t, when, time.Now().Add(-20*time.Second), time.Now())
 }

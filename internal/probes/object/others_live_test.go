@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -278,6 +279,47 @@ time.sleep(1)`)
 		return
 	}
 	t.Error("nothing was seen of the process")
+}
+
+// offcputime leaves the size of its map of stacks to its loader. What it says of how long a
+// program slept, and where, is in a hash whose key has the stacks.
+func TestLiveOffcputime(t *testing.T) {
+	sleep := copyOf(t, "/bin/sleep")
+	o := start(t, `
+path: `+tool(t, "offcputime")+`
+maps: {stackmap: {max_entries: 4096, value_size: 1016}}
+outputs:
+  - map: info
+    metric: {name: off_cpu.time, type: sum, unit: s, value: delta, scale: 1e-6}
+    attributes:
+      key.tgid: process.pid
+      key.user_stack_id: {name: user, as: user_stack, stacks: stackmap, pid: key.tgid}
+      key.kern_stack_id: {name: kernel, as: kernel_stack, stacks: stackmap}
+`, targets(sleep))
+	cmd := exec.Command(sleep, "1.5")
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill() }()
+	// Where it sleeps is in its own memory: it must live while that is read.
+	time.Sleep(300 * time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	var found point
+	until(t, "the time off the processors", func() bool {
+		for _, p := range o.points("off_cpu.time") {
+			user, _ := p.attrs["user"].(string)
+			if p.attrs["process.pid"] == int64(cmd.Process.Pid) && strings.Contains(user, "nanosleep") && p.number > 0.2 {
+				found = p
+				return true
+			}
+		}
+		return false
+	})
+	require.NoError(t, cmd.Wait())
+	o.stop()
+	t.Log(found.number, found.attrs)
+	assert.Less(t, found.number, 1.5)
+	assert.Contains(t, found.attrs["kernel"], "nanosleep")
+	assert.Equal(t, "watched", found.resource["service.name"])
 }
 
 // biolatency reads an argument that only old kernels have, after it has asked for the

@@ -47,6 +47,9 @@ type Output struct {
 	// logs and spans have all fields and metrics have those with a tag.
 	Attributes map[string]any `mapstructure:"attributes"`
 
+	// Pair joins two records, of a beginning and of an end, into one.
+	Pair *Pair `mapstructure:"pair"`
+
 	Log    *Log    `mapstructure:"log"`
 	Metric *Metric `mapstructure:"metric"`
 	Span   *Span   `mapstructure:"span"`
@@ -223,6 +226,9 @@ func (o *Output) check() error {
 		if _, err := parseAttribute(path, o.Attributes[path]); err != nil {
 			errs = append(errs, fmt.Errorf("attributes::%s: %w", path, err))
 		}
+	}
+	if o.Pair != nil {
+		errs = append(errs, o.Pair.check())
 	}
 	if o.Log != nil {
 		errs = append(errs, o.Log.check())

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object/record"
@@ -48,6 +46,7 @@ type output struct {
 	log    *logPlan
 	span   *spanPlan
 	metric *metricPlan
+	pair   *pairPlan
 	// attributes is how many of fields are attributes; the others are for bodies and names.
 	attributes int
 }
@@ -133,7 +132,13 @@ func newOutput(spec *ebpf.CollectionSpec, o *Output) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{spec: spec, output: &output{cfg: o, src: src, keep: o.Unselected == Keep, clock: o.Clock}}
+	var pair *pairPlan
+	if o.Pair != nil {
+		if src, pair, err = newPair(spec, o, src); err != nil {
+			return nil, err
+		}
+	}
+	c := &compiler{spec: spec, output: &output{cfg: o, src: src, pair: pair, keep: o.Unselected == Keep, clock: o.Clock}}
 	if c.clock == "" {
 		c.clock = Monotonic
 	}
@@ -190,7 +195,11 @@ func (c *compiler) possible() error {
 
 // need makes records without the field too short.
 func (c *compiler) need(f *record.Field) {
-	if f != nil {
+	switch {
+	case f == nil:
+	case c.pair != nil:
+		c.pair.require(f)
+	default:
 		c.end = max(c.end, f.End())
 	}
 }
@@ -208,124 +217,6 @@ func (c *compiler) integer(key, path string) (*record.Field, error) {
 	return f, nil
 }
 
-// attributeFields compiles the attributes: those of tags, and above them those of the
-// configuration.
-func (c *compiler) attributeFields() error {
-	type chosen struct {
-		place record.Place
-		attribute
-	}
-	var all []chosen
-	at := map[string]int{}
-	metricOnly := c.cfg.Log == nil && c.cfg.Span == nil
-	for _, p := range record.Leaves(c.src.root) {
-		a, tagged, err := fieldTag(p.Path, p.Tags)
-		if err != nil {
-			return err
-		}
-		inKey := c.isKey(p.Path)
-		if !tagged && (c.cfg.Attributes != nil || metricOnly && !inKey) {
-			continue
-		}
-		at[p.Path] = len(all)
-		all = append(all, chosen{p, a})
-		if !tagged {
-			all[len(all)-1].attribute = attribute{name: strings.TrimPrefix(p.Path, "key.")}
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(c.cfg.Attributes)) {
-		a, err := parseAttribute(path, c.cfg.Attributes[path])
-		if err != nil {
-			return fmt.Errorf("attributes::%s: %w", path, err)
-		}
-		p, err := c.src.find(path)
-		if err != nil {
-			return fmt.Errorf("attributes::%s: %w", path, err)
-		}
-		i, ok := at[canonical(c.src, path, p)]
-		if !ok {
-			i = len(all)
-			all = append(all, chosen{})
-		}
-		all[i] = chosen{p, a}
-	}
-	owner := map[string]string{}
-	for i := range all {
-		if all[i].drop {
-			continue
-		}
-		name := all[i].name
-		if other, ok := owner[name]; ok {
-			return fmt.Errorf("attributes::%s: the attribute %q is made of field %q, too", all[i].place.Path, name, other)
-		}
-		owner[name] = all[i].place.Path
-		f, err := c.field(all[i].place, &all[i].attribute)
-		if err != nil {
-			return fmt.Errorf("attributes: %w", err)
-		}
-		c.fields = append(c.fields, f)
-	}
-	return nil
-}
-
-// isKey tells whether a path leads into the key of an entry that is one of many.
-func (c *compiler) isKey(path string) bool {
-	switch c.src.kind {
-	case fromMap:
-		return c.src.entries != 1 && (path == "key" || strings.HasPrefix(path, "key."))
-	case fromGlobal:
-		return c.src.entries != 1 && path == "key"
-	}
-	return false
-}
-
-// canonical is the path by which the leaves know a place.
-func canonical(s *source, path string, p record.Place) string {
-	if s.kind == fromBuffer || s.kind == fromIter {
-		return path
-	}
-	for _, part := range []string{"", "value.", "key."} {
-		if q, err := record.Find(s.root, part+path); err == nil && q.Bit == p.Bit && q.Type == p.Type {
-			return part + path
-		}
-	}
-	return path
-}
-
-// field compiles a field that is shown.
-func (c *compiler) field(p record.Place, a *attribute) (field, error) {
-	o := record.Options{Format: a.as, Scale: a.scale, Unit: a.unit}
-	if a.enum != "" {
-		t, err := typeOf(c.spec, a.enum)
-		if err != nil {
-			return field{}, fmt.Errorf("field %q: enum: %w", p.Path, err)
-		}
-		e, ok := btf.UnderlyingType(t).(*btf.Enum)
-		if !ok {
-			return field{}, fmt.Errorf("field %q: enum: %s is no enum", p.Path, record.Describe(t))
-		}
-		o.Enum = e
-	}
-	f, err := record.CompileAt(p, o)
-	if err != nil {
-		return field{}, err
-	}
-	shown := field{Field: f, name: a.name, scaled: a.scale != 0}
-	if a.stacks != "" {
-		m := c.spec.Maps[a.stacks]
-		if m == nil || m.Type != ebpf.StackTrace {
-			return field{}, fmt.Errorf("field %q: stacks: the object has no map of stack traces %q", p.Path, a.stacks)
-		}
-		shown.stacks = a.stacks
-		if a.pid != "" {
-			if shown.pid, err = c.integer("pid", a.pid); err != nil {
-				return field{}, fmt.Errorf("field %q: %w", p.Path, err)
-			}
-		}
-	}
-	return shown, nil
-}
-
 // processField finds the field with the process ID.
 func (c *compiler) processField() (err error) {
 	switch c.cfg.Process {
@@ -335,12 +226,18 @@ func (c *compiler) processField() (err error) {
 		for _, f := range c.fields[:c.attributes] {
 			if f.name == "process.pid" && f.Integer() {
 				c.process = f.Field
+				if c.pair != nil {
+					c.pair.processes(f.Path)
+				}
 				return nil
 			}
 		}
 		return nil
 	}
 	c.process, err = c.integer("process", c.cfg.Process)
+	if err == nil && c.pair != nil {
+		c.pair.processes(c.cfg.Process)
+	}
 	return err
 }
 

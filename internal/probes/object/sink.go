@@ -50,10 +50,11 @@ type sink struct {
 	*shared
 	values []record.Value
 	table  *table // of a metric
+	pairs  *pairs // of records that are joined
 }
 
 func newSink(o *output, s *shared, limit int, start pcommon.Timestamp) *sink {
-	k := &sink{output: o, shared: s, values: make([]record.Value, len(o.fields))}
+	k := &sink{output: o, shared: s, values: make([]record.Value, len(o.fields)), pairs: newPairs(o.pair)}
 	if o.metric != nil && s.signals.Has(probe.Metrics) {
 		k.table = newTable(o.metric, limit, start)
 	}

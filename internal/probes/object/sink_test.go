@@ -88,7 +88,8 @@ func instrumentOf(t testing.TB, object, section string, processes known) (*Instr
 	for _, o := range p.outputs {
 		i.sinks = append(i.sinks, newSink(o, i.shared, cfg.Limits.Cardinality, 7))
 	}
-	i.limit.renew(time.Now())
+	i.now = time.Now()
+	i.limit.renew(i.now)
 	return i, e
 }
 
@@ -116,7 +117,7 @@ const spans = `{outputs: [{map: runs, clock: wall, process: id.pid, attributes: 
 func TestSpansFindTheirParents(t *testing.T) {
 	i, e := instrumentOf(t, "runs", spans, known{1: {PID: 1}, 2: {PID: 2}, 3: {PID: 3}})
 	for _, r := range [][]byte{run(2, 1, 10, 20, 0), run(3, 1, 11, 15, 4), run(1, 0, 5, 30, 0)} {
-		i.handle(i.sinks[0], r, true)
+		i.handle(input{sink: i.sinks[0]}, r, true)
 	}
 	require.Equal(t, 3, e.spans.Len())
 	two, three, one := e.spans.At(0), e.spans.At(1), e.spans.At(2)
@@ -133,30 +134,65 @@ func TestSpansFindTheirParents(t *testing.T) {
 	balanced(t, i.Counts())
 }
 
+// Two times of three, or a duration alone, tell when a span was.
+func TestTimesOfSpans(t *testing.T) {
+	for times, want := range map[string][2]pcommon.Timestamp{
+		"start: start, end: end":                               {5_000, 30_000},
+		"start: start, duration: status":                       {5_000, 5_000 + 8},
+		"start: start, duration: status, duration_unit: us":    {5_000, 5_000 + 8_000},
+		"end: end, duration: status, duration_unit: us":        {30_000 - 8_000, 30_000},
+		"duration: status":                                     {30_000 - 8, 30_000},
+		"end: end, duration: status, duration_unit: ms":        {0, 30_000},
+		"start: end, end: start":                               {30_000, 30_000}, // never negative
+		"start: start, duration: id.parent, duration_unit: ns": {5_000, 5_000},
+	} {
+		i, e := instrumentOf(t, "runs", "{outputs: [{map: runs, clock: wall, timestamp: end, process: none, attributes: {}, span: {name: x, "+times+"}}]}", nil)
+		i.handle(input{sink: i.sinks[0]}, run(2, 0, 5_000, 30_000, 8), true)
+		require.Equal(t, 1, e.spans.Len())
+		s := e.spans.At(0)
+		assert.Equal(t, want, [2]pcommon.Timestamp{s.StartTimestamp(), s.EndTimestamp()}, times)
+	}
+}
+
+// IDs may be in the record, as the bytes that they are.
+func TestIDsOfSpans(t *testing.T) {
+	i, e := instrumentOf(t, "runs", `{outputs: [{map: runs, clock: wall, process: none, attributes: {},
+  span: {name: x, start: start, end: end, trace_id: comm, span_id: start, parent_id: end}}]}`, nil)
+	i.handle(input{sink: i.sinks[0]}, run(2, 0, 0x0102, 0x0304, 8), true)
+	i.handle(input{sink: i.sinks[0]}, run(2, 0, 0, 0, 8), true)
+	require.Equal(t, 2, e.spans.Len())
+	s := e.spans.At(0)
+	assert.Equal(t, pcommon.TraceID{'j', 'o', 'b'}, s.TraceID())
+	assert.Equal(t, pcommon.SpanID{2, 1}, s.SpanID())
+	assert.Equal(t, pcommon.SpanID{4, 3}, s.ParentSpanID())
+	assert.False(t, e.spans.At(1).SpanID().IsEmpty(), "what is 0 is made")
+	assert.True(t, e.spans.At(1).ParentSpanID().IsEmpty(), "0 means that there is none")
+}
+
 // What is too short, too much or of nobody is counted.
 func TestRecordsAreAccountedFor(t *testing.T) {
 	i, e := instrumentOf(t, "runs", spans, known{1: {PID: 1}})
 	k := i.sinks[0]
 	full := run(1, 0, 5, 30, 0)
 	for n := range full {
-		i.handle(k, full[:n], true)
+		i.handle(input{sink: k}, full[:n], true)
 	}
 	// Only the text at the end may be cut.
 	assert.EqualValues(t, 28, i.Counts().Lost[probe.Truncated])
 	assert.EqualValues(t, 20, i.Counts().Delivered)
 	balanced(t, i.Counts())
 
-	i.handle(k, run(9, 0, 5, 30, 0), true)
+	i.handle(input{sink: k}, run(9, 0, 5, 30, 0), true)
 	assert.Len(t, i.late, 1, "it may be known soon")
 	i.processes.(known)[9] = &probe.ProcessInfo{PID: 9}
-	i.handle(k, run(10, 0, 5, 30, 0), true)
+	i.handle(input{sink: k}, run(10, 0, 5, 30, 0), true)
 	i.Tick(0)
 	assert.EqualValues(t, 21, i.Counts().Delivered)
 	assert.EqualValues(t, 1, i.Counts().Filtered)
 	assert.EqualValues(t, 9, e.of[len(e.of)-1].PID)
 	balanced(t, i.Counts())
 	for range 2 * maxLate {
-		i.handle(k, run(11, 0, 5, 30, 0), true)
+		i.handle(input{sink: k}, run(11, 0, 5, 30, 0), true)
 	}
 	assert.Len(t, i.late, maxLate, "those that wait are bounded")
 	i.Flush()
@@ -165,7 +201,7 @@ func TestRecordsAreAccountedFor(t *testing.T) {
 
 	i.limit.left = 3
 	for range 10 {
-		i.handle(k, full, true)
+		i.handle(input{sink: k}, full, true)
 	}
 	assert.EqualValues(t, 7, i.Counts().Lost[probe.Overflow])
 	balanced(t, i.Counts())
@@ -189,14 +225,19 @@ func TestCardinalityIsBounded(t *testing.T) {
 	i, e := instrumentOf(t, "runs", `{limits: {cardinality: 2}, outputs: [
   {map: runs, process: none, attributes: {id.pid: pid}, metric: {name: n, type: sum}},
   {map: runs, process: none, attributes: {id.pid: pid}, metric: {name: last, type: gauge, value: status}},
-  {map: runs, process: none, attributes: {}, metric: {name: took, type: histogram, value: end, scale: 0.5, buckets: [1, 10]}}]}`, nil)
+  {map: runs, process: none, attributes: {}, metric: {name: took, type: histogram, value: end, scale: 0.5, buckets: [1, 10]}},
+  {map: runs, process: none, attributes: {}, metric: {name: took.exactly, type: exponential_histogram, value: end}}]}`, nil)
 	for pid := range uint32(5) {
 		for _, k := range i.sinks {
-			i.handle(k, run(pid, 0, 5, uint64(pid)*10, int32(pid)), true)
+			i.handle(input{sink: k}, run(pid, 0, 5, uint64(pid)*10, int32(pid)), true)
 		}
 	}
 	require.NoError(t, i.Collect(t.Context(), time.Unix(0, 9)))
-	require.Equal(t, 3, e.metrics.Len())
+	require.Equal(t, 4, e.metrics.Len())
+	exp := e.metrics.At(3).ExponentialHistogram().DataPoints().At(0)
+	assert.EqualValues(t, 5, exp.Count())
+	assert.EqualValues(t, 1, exp.ZeroCount())
+	assert.EqualValues(t, 100, exp.Sum())
 	sums := map[any]int64{}
 	for _, p := range e.metrics.At(0).Sum().DataPoints().All() {
 		pid, ok := p.Attributes().Get("pid")
@@ -220,7 +261,7 @@ func TestCardinalityIsBounded(t *testing.T) {
 func TestSeriesEndWithTheirProcess(t *testing.T) {
 	processes := known{1: {PID: 1}}
 	i, e := instrumentOf(t, "runs", `{outputs: [{map: runs, process: id.pid, attributes: {}, metric: {name: n, type: sum}}]}`, processes)
-	i.handle(i.sinks[0], run(1, 0, 5, 30, 0), true)
+	i.handle(input{sink: i.sinks[0]}, run(1, 0, 5, 30, 0), true)
 	delete(processes, 1)
 	for range 3 {
 		require.NoError(t, i.Collect(t.Context(), time.Unix(0, 9)))
@@ -270,7 +311,7 @@ func BenchmarkLogRecord(b *testing.B) {
 	rec := run(1, 2, 3, 4, 5)
 	b.ReportAllocs()
 	for b.Loop() {
-		i.handle(i.sinks[0], rec, true)
+		i.handle(input{sink: i.sinks[0]}, rec, true)
 		if e.logs.Len() == 512 {
 			e.logs, e.of = plog.NewLogRecordSlice(), e.of[:0]
 		}

@@ -31,9 +31,11 @@ type source struct {
 	kind sourceKind
 	name string
 	// root is the type of a record. Of an entry it is a struct of "key" and "value", which
-	// begin at 0 and at value.
+	// begin at 0 and at value; of joined records, one of "begin" and "end".
 	root  btf.Type
 	value int
+	// parts are the members of root whose members are found without naming them.
+	parts []string
 	// keySize, valueSize are those of an entry, size that of a record.
 	keySize, valueSize int
 	perCPU             bool
@@ -42,13 +44,13 @@ type source struct {
 }
 
 // find finds a field. Of an entry, members of the value, and then of the key, are found
-// without saying so.
+// without saying so, of a joined record those of the end, and then of the beginning.
 func (s *source) find(path string) (record.Place, error) {
 	p, err := record.Find(s.root, path)
-	if err == nil || s.kind == fromBuffer || s.kind == fromIter {
-		return p, err
+	if err == nil {
+		return p, nil
 	}
-	for _, part := range []string{"value", "key"} {
+	for _, part := range s.parts {
 		if p, err := record.Find(s.root, part+"."+path); err == nil {
 			p.Path = path
 			return p, nil
@@ -198,7 +200,7 @@ func mapSource(spec *ebpf.CollectionSpec, o *Output, m *ebpf.MapSpec) (*source, 
 	}
 	switch m.Type {
 	case ebpf.RingBuf, ebpf.PerfEventArray:
-		if t == nil && m.Type == ebpf.RingBuf {
+		if t == nil {
 			t = m.Value
 		}
 		if t == nil || membersOf(t) == nil && o.Layout == "" && o.Type == "" {
@@ -248,7 +250,7 @@ func (s *source) entry(key, value btf.Type) error {
 			return fmt.Errorf("%s of map %s: %s has %d bytes, and the map's have %d", part.what, s.name, record.Describe(part.typ), n, part.size)
 		}
 	}
-	s.value = (s.keySize + 7) / 8 * 8
+	s.value, s.parts = (s.keySize+7)/8*8, []string{"value", "key"}
 	s.root = &btf.Struct{Name: s.name, Size: uint32(s.value + s.valueSize), Members: []btf.Member{
 		{Name: "key", Type: key},
 		{Name: "value", Type: value, Offset: btf.Bits(s.value * 8)},

@@ -23,6 +23,8 @@ type variant struct {
 	cfg  *Variant
 	spec *ebpf.CollectionSpec // with constants and sizes; only copied
 	plan *plan
+	// attach is that of the configuration.
+	attach map[string]AttachConfig
 }
 
 // prepare reads an object, checks that it is safe, sets its constants and compiles its
@@ -63,7 +65,17 @@ func compile(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) (*variant, erro
 	if err != nil {
 		return nil, err
 	}
-	return &variant{cfg: v, spec: spec, plan: p}, nil
+	return &variant{cfg: v, spec: spec, plan: p, attach: cfg.Attach}, nil
+}
+
+// selected tells whether a program attaches to the files of selected processes.
+func (v *variant) selected() bool {
+	for name := range v.spec.Programs {
+		if v.attach[name].Selected {
+			return true
+		}
+	}
+	return false
 }
 
 // choose leaves the programs that are to be loaded, with what the configuration says of where
@@ -91,7 +103,7 @@ func choose(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) error {
 		}
 		// Programs that their own loader attaches to user space are of the section "kprobe",
 		// with any target, in many objects.
-		if a.Path != "" && kindOfHook(p) == hookKprobe {
+		if (a.Path != "" || a.Selected) && kindOfHook(p) == hookKprobe {
 			_, target, _ := strings.Cut(p.SectionName, "/")
 			p.SectionName = map[bool]string{false: "uprobe/", true: "uretprobe/"}[isReturn(p)] + target
 		}
@@ -121,91 +133,13 @@ func safe(cfg *Config, spec *ebpf.CollectionSpec) error {
 	return nil
 }
 
-// resize applies the sizes of maps and bounds their memory.
-func resize(cfg *Config, spec *ebpf.CollectionSpec) error {
-	for _, name := range slices.Sorted(maps.Keys(cfg.Maps)) {
-		m, size := spec.Maps[name], cfg.Maps[name].MaxEntries
-		if m == nil {
-			return fmt.Errorf("maps::%s: the object has no such map; it has %s", name, names(maps.Keys(spec.Maps), isSection))
-		}
-		if cfg.Maps[name].PerCPU != 0 && m.Type != ebpf.PerfEventArray {
-			return fmt.Errorf("maps::%s: per_cpu_buffer: only a perf buffer has buffers of each CPU", name)
-		}
-		if size == 0 {
-			continue
-		}
-		if m.Type == ebpf.RingBuf && (size&(size-1) != 0 || size < 4096) {
-			return fmt.Errorf("maps::%s: max_entries: the size of a ring buffer is a power of two of at least 4096 bytes", name)
-		}
-		m.MaxEntries = size
-	}
-	for name, m := range spec.Maps {
-		if m.Pinning != ebpf.PinNone {
-			m.Pinning = ebpf.PinNone // nothing is left behind, and nothing is shared
-		}
-		if m.MaxEntries == 0 && needsSize(m.Type) {
-			return fmt.Errorf("maps::%s: max_entries: the object leaves the size of the map %s open", name, name)
-		}
-	}
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return fmt.Errorf("the number of processors: %w", err)
-	}
-	total := uint64(0)
-	largest, most := "", uint64(0)
-	for name, m := range spec.Maps {
-		n := memory(m, uint64(cpus))
-		if m.Type == ebpf.PerfEventArray {
-			n = uint64(max(cfg.Maps[name].PerCPU, defaultPerfBuffer)) * uint64(cpus)
-		}
-		if total += n; n > most {
-			largest, most = name, n
-		}
-	}
-	if total > cfg.Limits.MapMemory {
-		return fmt.Errorf("limits::map_memory: the object's maps take about %d bytes, of which %s takes %d, and the limit is %d", total, largest, most, cfg.Limits.MapMemory)
-	}
-	return nil
-}
-
-// defaultPerfBuffer is the size of the perf buffer of each CPU in bytes.
-const defaultPerfBuffer = 64 << 10
-
-func needsSize(t ebpf.MapType) bool {
-	switch t {
-	case ebpf.PerfEventArray, ebpf.SkStorage, ebpf.TaskStorage, ebpf.InodeStorage, ebpf.CgroupStorage, ebpf.CGroupArray, ebpf.StructOpsMap, ebpf.ProgramArray:
-		return false
-	}
-	return true
-}
-
-// memory is about what a map takes when it is full, in bytes.
-func memory(m *ebpf.MapSpec, cpus uint64) uint64 {
-	const overhead = 64 // of an entry of a hash
-	key, value, n := uint64(m.KeySize), (uint64(m.ValueSize)+7)&^7, uint64(m.MaxEntries)
-	switch m.Type {
-	case ebpf.RingBuf, ebpf.UserRingbuf:
-		return n
-	case ebpf.Array:
-		return n * value
-	case ebpf.PerCPUArray:
-		return n * value * cpus
-	case ebpf.PerCPUHash, ebpf.LRUCPUHash:
-		return n * (overhead + key + value*cpus)
-	case ebpf.PerfEventArray, ebpf.ProgramArray, ebpf.CGroupArray:
-		return n * 8
-	default:
-		return n * (overhead + key + value)
-	}
-}
-
 // manifest describes the probe of an object.
 func manifest(name string, variants []*variant) probe.Manifest {
 	m := base()
 	m.Name, m.OptIn = name, false
 	for _, v := range variants {
 		m.Signals |= v.plan.signals()
-		if v.plan.processes() {
+		if v.plan.processes() || v.selected() {
 			m.DependsOn, m.Joins = []string{daemon}, daemon
 		}
 		m.Variants = append(m.Variants, probe.Variant{

@@ -93,6 +93,9 @@ type Field struct {
 	Unit string
 }
 
+// Offset is where the field begins in the record, in bytes.
+func (f *Field) Offset() int { return int(f.offset) }
+
 // End is the length that a record must have, in bytes.
 func (f *Field) End() int { return int(f.end) }
 

@@ -11,7 +11,7 @@ struct bpf_iter__task;
 
 enum hook {
 	RAW_TP, TP_BTF, TRACEPOINT, PERF_EVENT, CGROUP_SKB, CGROUP_CONNECT, SOCKOPS, SK_MSG, TCX, XDP, SOCKET, UPROBE, URETPROBE,
-	UPROBE_MULTI, USDT, KPROBE, KRETPROBE, KPROBE_MULTI, FENTRY, FEXIT, LSM_FILE, NUM_HOOKS,
+	UPROBE_MULTI, USDT, KPROBE, KRETPROBE, KPROBE_MULTI, FENTRY, FEXIT, LSM_FILE, NETFILTER, NUM_HOOKS,
 };
 
 struct {
@@ -56,6 +56,7 @@ HOOK("uprobe/libc.so.6:getppid", on_uprobe, UPROBE, 0)
 HOOK("uretprobe/libc.so.6:getppid", on_uretprobe, URETPROBE, 0)
 HOOK("uprobe.multi/libc.so.6:getpp*", on_uprobe_multi, UPROBE_MULTI, 0)
 HOOK("usdt/python3.11:python:gc__start", on_usdt, USDT, 0)
+HOOK("?netfilter", on_netfilter, NETFILTER, 1)
 HOOK("?kprobe/vfs_read", on_kprobe, KPROBE, 0)
 HOOK("?kretprobe/vfs_read", on_kretprobe, KRETPROBE, 0)
 HOOK("?kprobe.multi/vfs_rea*", on_kprobe_multi, KPROBE_MULTI, 0)

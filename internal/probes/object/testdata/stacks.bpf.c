@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* The stacks of a process that goes to sleep, and its control group. */
+/* The stacks of a process that goes to sleep, its control group, and the device that its
+ * executable is on. */
 #include "common.h"
+
+typedef u32 dev_t;
+
+struct super_block {
+	dev_t s_dev;
+} __attribute__((preserve_access_index));
+
+struct inode {
+	struct super_block *i_sb;
+} __attribute__((preserve_access_index));
+
+struct file {
+	struct inode *f_inode;
+} __attribute__((preserve_access_index));
+
+struct mm_struct {
+	struct file *exe_file;
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	struct mm_struct *mm;
+} __attribute__((preserve_access_index));
 
 struct nap {
 	u32 pid;
@@ -9,6 +32,7 @@ struct nap {
 	u32 uid;
 	u64 cgroup;
 	u64 time;
+	dev_t device;
 };
 
 struct {
@@ -40,6 +64,7 @@ int on_enter(u64 *ctx)
 	n.uid = bpf_get_current_uid_gid();
 	n.cgroup = bpf_get_current_cgroup_id();
 	n.time = bpf_ktime_get_boot_ns();
+	n.device = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), mm, exe_file, f_inode, i_sb, s_dev);
 	bpf_ringbuf_output(&naps, &n, sizeof(n), 0);
 	return 0;
 }
