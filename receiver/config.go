@@ -33,6 +33,11 @@ type Config struct {
 	Exclude []TargetConfig `mapstructure:"exclude"`
 	// Retry says how telemetry is sent again that a pipeline refused for now.
 	Retry emit.RetryConfig `mapstructure:"retry"`
+	// DropCapabilities gives up, once the receivers of the collector run, the capabilities
+	// of the process that were needed to load programs, for good and for all its
+	// components. What probes need to go on is kept, as CAP_SYS_PTRACE. After that a
+	// configuration cannot be reloaded: the collector ends and must be started anew.
+	DropCapabilities bool `mapstructure:"drop_capabilities"`
 	// Probes holds the configuration of each chosen probe by the probe's name.
 	// A section that is left out of the YAML file chooses every Instrument with
 	// its defaults; an empty one chooses none.

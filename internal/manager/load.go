@@ -118,6 +118,7 @@ func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, dep
 	if err != nil {
 		return err
 	}
+	u.later = wantsPerf(spec)
 	l := &probe.Loading{Variant: v, Spec: spec, Dependencies: deps}
 	l.Options.MapReplacements = map[string]*ebpf.Map{}
 	for name, own := range shared {

@@ -23,6 +23,7 @@ type unit struct {
 	loop     *loop
 	outcome  outcome
 	attached []io.Closer
+	later    bool // it wants capabilities whenever it attaches to an executable, also after Start
 
 	// counts is renewed by the loop and read by others.
 	counts atomic.Pointer[probe.Counts]

@@ -19,6 +19,12 @@ import (
 // reach of the Go runtime.
 var ErrCgo = errors.New("capabilities of all threads can be given up only by a collector that was built with CGO_ENABLED=0")
 
+// Held tells the effective capabilities of this thread.
+func Held() (kernel.Capabilities, error) {
+	s, err := get()
+	return kernel.Capabilities{Known: err == nil, Effective: uint64(s[0].Effective) | uint64(s[1].Effective)<<32}, err
+}
+
 // Drop gives up those of the capabilities that this process holds, in all threads and for
 // good, and tells which they were. It does not touch the bounding set, which takes another
 // capability: as root, or through a file with capabilities, a program that is executed may
