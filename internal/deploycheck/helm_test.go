@@ -57,7 +57,7 @@ func readValues(t *testing.T, path string) *values {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	v := &values{}
-	require.NoError(t, yaml.UnmarshalStrict(text, v))
+	decode(t, text, v)
 	config, err := yaml.Marshal(v.AlternateConfig)
 	require.NoError(t, err)
 	validate(t, string(config))

@@ -5,7 +5,7 @@ package deploycheck
 
 import (
 	"bytes"
-	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -58,7 +59,7 @@ func read(t *testing.T, path string) *manifests {
 		}[kind]
 		require.NotNil(t, known, "%s: %v", path, kind)
 		object := known()
-		require.NoError(t, yaml.UnmarshalStrict(document, object), "%s: %s", path, kind.Kind)
+		decode(t, document, object)
 		switch o := object.(type) {
 		case *corev1.ConfigMap:
 			m.configs[o.Name] = o
@@ -79,15 +80,26 @@ func read(t *testing.T, path string) *manifests {
 	return m
 }
 
+// decode is as strict as Kubernetes: it knows no other keys, and tells cases apart.
+func decode(t *testing.T, document []byte, object any) {
+	t.Helper()
+	text, err := yaml.YAMLToJSONStrict(document)
+	require.NoError(t, err)
+	strict, err := json.UnmarshalStrict(text, object)
+	require.NoError(t, errors.Join(append(strict, err)...), "%T", object)
+}
+
 // capabilities are those on record, as Kubernetes writes them.
 func capabilities(t *testing.T) (names []corev1.Capability) {
 	t.Helper()
 	text, err := os.ReadFile(root + "internal/kernels/support/rights.json")
 	require.NoError(t, err)
 	var rights struct {
-		Capabilities []struct{ Capability string }
+		Capabilities []struct {
+			Capability string `json:"capability"`
+		} `json:"capabilities"`
 	}
-	require.NoError(t, json.Unmarshal(text, &rights))
+	require.NoError(t, json.UnmarshalCaseSensitivePreserveInts(text, &rights))
 	for _, c := range rights.Capabilities {
 		names = append(names, corev1.Capability(strings.TrimPrefix(c.Capability, "CAP_")))
 	}
