@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/limits"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	// components. What probes need to go on is kept, as CAP_SYS_PTRACE. After that a
 	// configuration cannot be reloaded: the collector ends and must be started anew.
 	DropCapabilities bool `mapstructure:"drop_capabilities"`
+	// Limits say how much the receiver may use before it sheds.
+	Limits limits.Config `mapstructure:"limits"`
 	// Probes holds the configuration of each chosen probe by the probe's name.
 	// A section that is left out of the YAML file chooses every Instrument with
 	// its defaults; an empty one chooses none.
