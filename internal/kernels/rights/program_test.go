@@ -68,7 +68,7 @@ func serve() error {
 	})
 	go func() { _ = http.Serve(plain, handler) }()
 	go func() { _ = http.Serve(secret, handler) }()
-	fmt.Println(plain.Addr(), secret.Addr())
+	fmt.Fprintln(os.Stdout, plain.Addr(), secret.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return nil
 }
