@@ -256,8 +256,19 @@ const (
 	quietFor = 900e9
 )
 
+// allSaid is ALL_SAID of bpf/include/recognize.h.
+const allSaid = 1 << 31
+
 // Tick implements probe.Ticker.
 func (d *daemon) Tick(now uint64) {
+	if d.wanted&allSaid == 0 {
+		// All probes are loaded by now. Before, a busy connection would have been given up
+		// while nobody had said yet what to look for.
+		d.wanted |= allSaid
+		if err := d.tell("that nothing else is looked for", map[string]any{"wanted_protocols": d.wanted}); err != nil {
+			d.set.Logger.Warn("Connections of other protocols go on being looked at", zap.Error(err))
+		}
+	}
 	d.retry(now)
 	d.correlator.Tick(now)
 	if now-d.lastSweep >= sweepEvery {
