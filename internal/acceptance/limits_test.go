@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -77,8 +78,11 @@ func TestBudgetForProgramsNeedsARight(t *testing.T) {
 	assert.True(t, strings.Contains(string(out), "limits::bpf: the kernel cannot be told to measure its programs, which takes CAP_SYS_ADMIN"), "%s", out)
 }
 
+// connections are those of wrk.
+const connections = 8
+
 // wrk makes as many requests as it can until it is stopped.
 func wrk(t testing.TB, url string) *exec.Cmd {
 	t.Helper()
-	return exec.Command(program(t, "wrk"), "-t1", "-c8", "-d60s", url)
+	return exec.Command(program(t, "wrk"), "-t1", fmt.Sprintf("-c%d", connections), "-d60s", url)
 }
