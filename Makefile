@@ -36,7 +36,7 @@ run: build ## build and start the collector with the default configuration (as r
 	@scripts/run.sh
 
 .PHONY: test
-test: install-deps kernels lint generate-check test-unit test-live build test-config test-own-probe test-own-object test-readme test-kernels ## everything: what CI runs (as root)
+test: install-deps kernels lint generate-check test-unit test-live build test-config test-deploy test-own-probe test-own-object test-readme test-kernels ## everything: what CI runs (as root)
 
 .PHONY: test-unit
 test-unit: ## tests that need no root, with the race detector
@@ -73,6 +73,10 @@ test-config: build ## let the collector validate the configurations in testdata/
 	bin/otelcol-ebpf validate --config=file:testdata/default.yaml
 	bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/web.yaml
 	OTLP_ENDPOINT=localhost:4317 bin/otelcol-ebpf validate --config=file:testdata/default.yaml --config=file:testdata/otlp.yaml
+
+.PHONY: test-deploy
+test-deploy: build ## check the manifests and Helm values of deploy/ with Kubernetes' own types
+	cd internal/deploycheck && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 .PHONY: test-own-probe
 test-own-probe: $(TOOLS)/builder ## build and run a collector with a probe of another module (as root)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/limits"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -33,6 +34,13 @@ type Config struct {
 	Exclude []TargetConfig `mapstructure:"exclude"`
 	// Retry says how telemetry is sent again that a pipeline refused for now.
 	Retry emit.RetryConfig `mapstructure:"retry"`
+	// DropCapabilities gives up, once the receivers of the collector run, the capabilities
+	// of the process that were needed to load programs, for good and for all its
+	// components. What probes need to go on is kept, as CAP_SYS_PTRACE. After that a
+	// configuration cannot be reloaded: the collector ends and must be started anew.
+	DropCapabilities bool `mapstructure:"drop_capabilities"`
+	// Limits say how much the receiver may use before it sheds.
+	Limits limits.Config `mapstructure:"limits"`
 	// Probes holds the configuration of each chosen probe by the probe's name.
 	// A section that is left out of the YAML file chooses every Instrument with
 	// its defaults; an empty one chooses none.

@@ -201,7 +201,7 @@ func TestConfigMistakes(t *testing.T) {
 		"{on_unsupported: panic}":                                             `receivers::ebpf::on_unsupported: "panic" is not known; use "degrade" or "fail"`,
 		"{collection_interval: 0s}":                                           "receivers::ebpf: collection_interval: must be longer than 0s",
 		"{retry: {initial_interval: 0s}}":                                     "receivers::ebpf::retry: initial_interval: must be greater than 0",
-		"{interval: 1s}":                                                      "interval: there is no such key; known are collection_interval, events, exclude, existing_instrumentation, on_unsupported, probes, resource_attributes, retry, targets",
+		"{interval: 1s}":                                                      "interval: there is no such key; known are collection_interval, drop_capabilities, events, exclude, existing_instrumentation, limits, on_unsupported, probes, resource_attributes, retry, targets",
 		"{probes: {gamma: {}}}":                                               "probes::gamma: there is no such probe; known are alpha, beta, daemon, many/NAME, old",
 		"{probes: [alpha]}":                                                   "probes: must be a map of probe names",
 		"{probes: {alpha: 5}}":                                                "probes::alpha: must be a map",

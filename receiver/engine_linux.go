@@ -50,6 +50,7 @@ func newManager(set engineSettings) (engine, error) {
 			KeepInstrumented:   cfg.ExistingInstrumentation == Keep,
 			Probes:             chosen,
 			Variants:           cfg.Variants,
+			Limits:             cfg.Limits,
 			Selection:          selection,
 			Retry:              cfg.Retry,
 			Version:            version,

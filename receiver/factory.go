@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/privilege"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -44,6 +45,8 @@ func newFactory(options ...Option) *factory {
 		probes:       map[string]probe.Factory{},
 		deprecations: deprecations(),
 		newEngine:    newManager,
+		held:         privilege.Held,
+		drop:         privilege.Drop,
 		instances:    map[*Config]*instance{},
 	}
 	WithProbes(builtin()...)(f)

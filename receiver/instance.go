@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -41,6 +42,8 @@ type factory struct {
 	probes       map[string]probe.Factory // read-only after NewFactory
 	deprecations []deprecation            // read-only, too
 	newEngine    func(engineSettings) (engine, error)
+	held         func() (kernel.Capabilities, error)
+	drop         func([]kernel.Capability) ([]kernel.Capability, error)
 
 	mu        sync.Mutex
 	instances map[*Config]*instance
@@ -122,15 +125,31 @@ type instance struct {
 // Start starts the engine at the first call. It does not keep ctx.
 func (i *instance) Start(ctx context.Context, host component.Host) error {
 	i.status.join(host)
+	first, err := i.start(ctx)
+	if !first || err != nil {
+		return err
+	}
+	if err := i.factory.dropCapabilities(i); err != nil {
+		return errors.Join(err, i.Shutdown(ctx))
+	}
+	return nil
+}
+
+// start starts the engine, if that was not done before.
+func (i *instance) start(ctx context.Context) (first bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch i.state {
 	case started:
-		return i.startErr
+		return false, i.startErr
 	case stopped:
-		return errors.New("the ebpf receiver was shut down and cannot start again")
+		return false, errors.New("the ebpf receiver was shut down and cannot start again")
 	}
 	i.state = started
+	if err := i.factory.checkCapabilities(i.set.Config); err != nil {
+		i.startErr = err
+		return true, err
+	}
 	i.set.Config.warnDeprecated(i.set.Receiver.Logger)
 	e, err := i.factory.newEngine(i.set)
 	if err == nil {
@@ -138,10 +157,10 @@ func (i *instance) Start(ctx context.Context, host component.Host) error {
 	}
 	if err != nil {
 		i.startErr = err
-		return err
+		return true, err
 	}
 	i.engine = e
-	return nil
+	return true, nil
 }
 
 // Shutdown stops the engine at the first call. Later calls wait for that, but

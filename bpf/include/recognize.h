@@ -13,8 +13,10 @@
 #define LOOK 64
 
 /* The protocols that somebody dissects, a bit for each enum proto. Set by user
- * space while the programs run. */
+ * space while the programs run. With ALL_SAID no other protocol will be added: only
+ * then is a connection that speaks none of them given up. */
 __u32 wanted_protocols = 0;
+#define ALL_SAID (1U << 31)
 
 #define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
 

@@ -469,7 +469,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 			return false;
 		}
 		if (m == MSG_NONE) {
-			if (turn && ++c->misses >= max_misses) {
+			if (turn && wanted & ALL_SAID && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
 				count(C_OPTED_OUT);
 			}

@@ -410,7 +410,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 		c->apart = is_wanted(wanted, PROTO_KAFKA) && is_kafka_size(look, len);
 		c->size = *(__u32 *)look;
 		if (m == MSG_NONE) {
-			if (turn && ++c->misses >= max_misses) {
+			if (turn && wanted & ALL_SAID && ++c->misses >= max_misses) {
 				c->state = S_OPTED_OUT;
 				count(C_OPTED_OUT);
 			}

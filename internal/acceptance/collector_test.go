@@ -22,6 +22,7 @@ type collector struct {
 	*child
 	*sink
 	ownPort int
+	config  string // the path of the configuration
 }
 
 // startCollector runs the collector with one receiver, whose section is given
@@ -34,9 +35,15 @@ func startCollector(t testing.TB, section string) *collector {
 // startReceivers is startCollector with any number of receivers.
 func startReceivers(t testing.TB, sections map[string]string) *collector {
 	t.Helper()
+	return startReceiversAs(t, sections, exec.Command)
+}
+
+// startReceiversAs is startReceivers where command makes the collector's process.
+func startReceiversAs(t testing.TB, sections map[string]string, command func(name string, args ...string) *exec.Cmd) *collector {
+	t.Helper()
 	c := &collector{sink: newSink(t), ownPort: freePort(t)}
-	path := c.writeConfig(t, sections)
-	c.child = start(t, exec.Command(collectorPath(t), "--config=file:"+path))
+	c.config = c.writeConfig(t, sections)
+	c.child = start(t, command(collectorPath(t), "--config=file:"+c.config))
 	waitFor(t, "the collector to run", func() bool {
 		require.False(t, c.ended(), "the collector ended: %s", c.out)
 		return strings.Contains(c.out.String(), "Everything is ready")

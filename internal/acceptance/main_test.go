@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// roleKey names, in the environment, what the test binary does instead of testing.
+const roleKey = "ACCEPTANCE_ROLE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleKey) == "confined" {
+		fmt.Fprintln(os.Stderr, confined(os.Args[1:]))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // unmet ends a test whose precondition is missing: it is skipped, but in CI it fails.
 func unmet(t testing.TB, reason string) {

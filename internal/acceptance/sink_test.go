@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -65,6 +66,7 @@ type sink struct {
 	countOnly bool // do not keep spans
 	refusal   error
 	refused   int
+	delay     time.Duration // before each answer
 	numSpans  uint64
 	spans     []span
 	events    []event
@@ -103,8 +105,19 @@ func (s *sink) refusals() int {
 	return s.refused
 }
 
+// slow makes each answer take so long from now on.
+func (s *sink) slow(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = d
+}
+
 // accept is true with the lock held, or gives the refusal.
 func (s *sink) accept() error {
+	s.mu.Lock()
+	d := s.delay
+	s.mu.Unlock()
+	time.Sleep(d)
 	s.mu.Lock()
 	if s.refusal == nil {
 		return nil

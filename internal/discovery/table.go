@@ -166,6 +166,24 @@ func (t *Table) known(pid uint32, start uint64) (*entry, bool) {
 	return t.find(pid, start)
 }
 
+// Selected tells whether the process is one that is selected and runs, as far as is known.
+func (t *Table) Selected(pid uint32, start uint64) bool {
+	e, _ := t.known(pid, start)
+	return e != nil && e.exited == 0
+}
+
+// Renew makes the decision on a process known to States again, after these were changed
+// otherwise, and decides on processes that were not seen meanwhile. now is kernel boot time, ns.
+func (t *Table) Renew(pid uint32, start, now uint64) error {
+	t.Sweep(now) // it may have ended, and nobody told
+	if e, _ := t.known(pid, start); e != nil && e.exited == 0 {
+		t.reading.Lock()
+		t.opts.States.Set(pid, start, e.decision, 0)
+		t.reading.Unlock()
+	}
+	return t.Scan()
+}
+
 // store makes the decision on a process known. It gives nil when the process
 // is not selected, or there is no space.
 func (t *Table) store(id *identity, d Decision, read uint64) *entry {

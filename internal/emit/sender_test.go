@@ -140,6 +140,31 @@ func TestPermanentErrorDropsByProbe(t *testing.T) {
 	})
 }
 
+// A pipeline that panics costs what it was given, which is counted, and nothing after that.
+func TestPanickingPipelineCostsItsBatchAlone(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	calls := 0
+	s := newSender(t, func(set *SenderSettings) {
+		set.Receiver.Logger = zap.New(core)
+		set.Traces = traceConsumer(t, func(context.Context, ptrace.Traces) error {
+			if calls++; calls == 2 {
+				panic("a mistake of somebody else")
+			}
+			return nil
+		})
+	})
+	s.Start()
+	b := NewBatcher(s, DefaultBatchConfig("v"))
+	e := b.Emitter(scopeHTTP)
+	for n := range 3 {
+		emitSpans(b, e, process("a"), n+1)
+	}
+	require.NoError(t, s.Shutdown(t.Context()))
+	assert.Equal(t, Totals{Emitted: 6, Delivered: 4, Refused: 2}, s.Account(scopeHTTP).Traces.Totals())
+	require.Equal(t, 1, logs.Len())
+	assert.Contains(t, logs.All()[0].ContextMap()["stack"], "TestPanickingPipeline")
+}
+
 func TestPartialErrorRetriesTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int

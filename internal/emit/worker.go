@@ -6,6 +6,7 @@ package emit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,7 +117,7 @@ func (w *worker[D]) deliver(b *batch[D]) {
 	defer func() { w.release(data) }()
 	op := w.startOp(w.s.ctx)
 	for {
-		err := w.consume(op, data)
+		err := w.attempt(op, data)
 		if err == nil {
 			w.endOp(op, format, n, nil)
 			w.settle(b, nil)
@@ -145,6 +146,18 @@ func (w *worker[D]) deliver(b *batch[D]) {
 		w.report(uint64(n), err)
 		return
 	}
+}
+
+// attempt hands the data to the pipeline. One that panics has refused it for good: that costs
+// the data, not the whole collector, and what it left undone is in the log.
+func (w *worker[D]) attempt(ctx context.Context, data D) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.log.Error("The pipeline panicked", zap.String("signal", w.signal), zap.Any("panic", r), zap.StackSkip("stack", 1))
+			err = consumererror.NewPermanent(fmt.Errorf("the pipeline panicked: %v", r))
+		}
+	}()
+	return w.consume(ctx, data)
 }
 
 // wait waits for the next attempt. False means that there is none.

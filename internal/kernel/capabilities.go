@@ -13,34 +13,32 @@ import (
 // Capability is the number of a capability, see include/uapi/linux/capability.h.
 type Capability uint
 
-// The capabilities that matter to BPF programs.
+// The capabilities that matter to BPF programs, and to those who look at other processes.
 const (
-	CapNetAdmin  Capability = 12
-	CapSysPtrace Capability = 19
-	CapSysAdmin  Capability = 21
-	CapSyslog    Capability = 34
-	CapPerfmon   Capability = 38 // since 5.8
-	CapBPF       Capability = 39 // since 5.8
+	CapDACOverride       Capability = 1
+	CapDACReadSearch     Capability = 2
+	CapNetAdmin          Capability = 12
+	CapSysPtrace         Capability = 19
+	CapSysAdmin          Capability = 21
+	CapSysResource       Capability = 24
+	CapSyslog            Capability = 34
+	CapPerfmon           Capability = 38 // since 5.8
+	CapBPF               Capability = 39 // since 5.8
+	CapCheckpointRestore Capability = 40 // since 5.9
 )
+
+// capabilityNames are the kernel's own, in its order.
+const capabilityNames = "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE " +
+	"NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT " +
+	"SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP " +
+	"MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
 
 // String gives the kernel's own name, as in "CAP_BPF".
 func (c Capability) String() string {
-	switch c {
-	case CapNetAdmin:
-		return "CAP_NET_ADMIN"
-	case CapSysPtrace:
-		return "CAP_SYS_PTRACE"
-	case CapSysAdmin:
-		return "CAP_SYS_ADMIN"
-	case CapSyslog:
-		return "CAP_SYSLOG"
-	case CapPerfmon:
-		return "CAP_PERFMON"
-	case CapBPF:
-		return "CAP_BPF"
-	default:
-		return "capability " + strconv.FormatUint(uint64(c), 10)
+	if names := strings.Fields(capabilityNames); int(c) < len(names) {
+		return "CAP_" + names[c]
 	}
+	return "capability " + strconv.FormatUint(uint64(c), 10)
 }
 
 // Capabilities is what this process may do with BPF.
@@ -62,6 +60,17 @@ func (c Capabilities) Has(want Capability) bool {
 		return true
 	}
 	return (want == CapBPF || want == CapPerfmon) && c.Effective&bit(CapSysAdmin) != 0
+}
+
+// List gives the effective ones, in the kernel's order.
+func (c Capabilities) List() []Capability {
+	var list []Capability
+	for n := range Capability(64) {
+		if c.Effective&(1<<n) != 0 {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // parseCapabilities reads the line CapEff of /proc/self/status.

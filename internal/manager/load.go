@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -118,7 +119,15 @@ func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, dep
 	if err != nil {
 		return err
 	}
+	u.later = wantsPerf(spec)
 	l := &probe.Loading{Variant: v, Spec: spec, Dependencies: deps}
+	if m.usage != nil && m.usage.stats != nil {
+		l.Loaded = func(programs map[string]*ebpf.Program) {
+			if err := u.keep(programs); err != nil {
+				m.log.Warn("The time of a program is not measured", zap.String("probe", u.name), zap.Error(err))
+			}
+		}
+	}
 	l.Options.MapReplacements = map[string]*ebpf.Map{}
 	for name, own := range shared {
 		if s := spec.Maps[name]; s != nil {
@@ -133,10 +142,10 @@ func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, dep
 // try loads and attaches, or leaves nothing.
 func (m *Manager) try(ctx context.Context, u *unit, l *probe.Loading) error {
 	if err := u.probe.Load(ctx, l); err != nil {
-		return errors.Join(explain(err), u.probe.Close())
+		return errors.Join(explain(err), u.release(), u.probe.Close())
 	}
 	if err := u.attach(ctx); err != nil {
-		return errors.Join(explain(err), u.probe.Close())
+		return errors.Join(explain(err), u.release(), u.probe.Close())
 	}
 	return nil
 }

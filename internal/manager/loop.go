@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,6 +41,9 @@ type loop struct {
 	stop chan struct{}
 	done chan struct{}
 	end  context.Context // set before stop is closed: the deadline of the end
+
+	shed     atomic.Pointer[probe.Shedding] // what the governor wants
+	shedding *probe.Shedding                // what the probes were told
 
 	nextCollect, nextCount, nextRenew time.Time
 }
@@ -145,6 +149,10 @@ func (l *loop) drain(deadline time.Time) int {
 
 // tick does what is due.
 func (l *loop) tick(now time.Time) {
+	if s := l.shed.Load(); s != l.shedding {
+		l.shedding = s
+		l.tellShedding()
+	}
 	boot := l.m.clock.Now()
 	for _, u := range l.units {
 		if t, ok := u.probe.(probe.Ticker); ok {
@@ -178,8 +186,22 @@ func (l *loop) collect(ctx context.Context, now time.Time) {
 	}
 }
 
+// tellShedding tells the probes what to do without.
+func (l *loop) tellShedding() {
+	for _, u := range l.units {
+		if s, ok := u.probe.(probe.Shedder); ok {
+			if err := s.Shed(*l.shedding); err != nil {
+				l.m.log.Warn("A probe cannot do with less", zap.String("probe", u.name), zap.Error(err))
+			}
+		}
+	}
+}
+
 func (l *loop) count() {
 	for _, u := range l.units {
+		if meter, ok := u.probe.(probe.Meter); ok && l.m.governor != nil {
+			l.m.noise.add(meter)
+		}
 		if a, ok := u.probe.(probe.Accountant); ok {
 			c := a.Counts()
 			u.counts.Store(&c)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/limits"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -34,6 +35,8 @@ type Config struct {
 	Variants map[string]string
 	// KeepInstrumented tells to make spans also of processes that export spans by themselves.
 	KeepInstrumented bool
+	// Limits say how much the receiver may use.
+	Limits limits.Config
 	// Selection is given to the probes.
 	Selection any
 	// Retry says how refused telemetry is sent again.
@@ -63,6 +66,11 @@ type Manager struct {
 	telemetry *metadata.TelemetryBuilder
 	processes directory
 	losses    *lossLog
+	usage     *usage    // nil without a budget
+	governor  *governor // nil without a budget
+	noise     noise
+	reported  *componentstatus.Event // how the start went
+	admit     func(*probe.ProcessInfo) bool
 
 	order []*unit
 	units map[string]*unit
@@ -112,6 +120,10 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 		return fmt.Errorf("the kernel cannot be examined: %w", err)
 	}
 	m.liftMemlock()
+	if rate := m.set.Config.Limits.ProcessSpans; rate > 0 {
+		processes := limits.NewProcesses[*probe.ProcessInfo](rate, time.Now())
+		m.admit = func(p *probe.ProcessInfo) bool { return processes.Admit(p, time.Now()) }
+	}
 	if m.sender, err = emit.NewSender(emit.SenderSettings{
 		Receiver: m.set.Receiver,
 		Traces:   m.set.Traces,
@@ -128,6 +140,11 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 	}()
 	if m.telemetry, err = metadata.NewTelemetryBuilder(m.set.Receiver.TelemetrySettings); err != nil {
 		return err
+	}
+	if m.set.Config.Limits.Budgeted() {
+		if m.usage, err = newUsage(m.order, m.set.Config.Limits.BPF > 0); err != nil {
+			return err
+		}
 	}
 	for _, u := range m.order {
 		if err := ctx.Err(); err != nil {
@@ -147,12 +164,21 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 	if err := m.observe(); err != nil {
 		return err
 	}
+	if m.usage != nil {
+		m.governor = newGovernor(m, m.usage)
+		if err := m.governor.observe(m.telemetry); err != nil {
+			return err
+		}
+	}
 	m.sender.Start()
 	for _, l := range m.loops {
 		go l.run()
 	}
 	m.losses = newLossLog(m)
 	m.watch.Go(m.losses.run)
+	if m.governor != nil {
+		m.watch.Go(m.governor.run)
+	}
 	return nil
 }
 
@@ -192,6 +218,7 @@ func (m *Manager) settings(u *unit) probe.Settings {
 		Clock:              m.clock,
 		Selection:          m.set.Config.Selection,
 		KeepInstrumented:   m.set.Config.KeepInstrumented,
+		Admit:              m.admit,
 	}
 }
 
@@ -253,6 +280,18 @@ func (m *Manager) undo() error {
 
 func all(*unit) bool { return true }
 
+// detachable are the units that can be detached while the others go on: all that bring an object
+// but the one that follows processes.
+func (m *Manager) detachable() []*unit {
+	var units []*unit
+	for _, u := range m.order {
+		if _, follows := u.probe.(probe.Processes); u.runs() && u.bringsObject() && !follows {
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
 // detach closes the attachments of the units that which chooses, last first.
 func (m *Manager) detach(which func(*unit) bool) error {
 	var errs []error
@@ -260,12 +299,9 @@ func (m *Manager) detach(which func(*unit) bool) error {
 		if !which(u) {
 			continue
 		}
-		for _, a := range slices.Backward(u.attached) {
-			if err := a.Close(); err != nil {
-				errs = append(errs, fmt.Errorf("detach %s: %w", u.name, err))
-			}
+		if err := u.detach(); err != nil {
+			errs = append(errs, err)
 		}
-		u.attached = nil
 	}
 	return errors.Join(errs...)
 }
@@ -280,11 +316,15 @@ func (m *Manager) unload() error {
 		errs = append(errs, l.close())
 	}
 	for _, u := range slices.Backward(m.order) {
+		errs = append(errs, u.release())
 		if u.runs() {
 			if err := u.probe.Close(); err != nil {
 				errs = append(errs, fmt.Errorf("unload %s: %w", u.name, err))
 			}
 		}
+	}
+	if m.usage != nil {
+		errs = append(errs, m.usage.close())
 	}
 	return errors.Join(errs...)
 }

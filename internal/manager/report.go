@@ -50,14 +50,16 @@ func (m *Manager) report() error {
 		broken = append(broken, fmt.Sprintf("probe %s does not run: %v", u.name, o.err))
 	}
 	if len(broken) == 0 {
-		m.status(componentstatus.NewEvent(componentstatus.StatusOK, componentstatus.WithAttributes(attributes)))
+		m.reported = componentstatus.NewEvent(componentstatus.StatusOK, componentstatus.WithAttributes(attributes))
+		m.status(m.reported)
 		return nil
 	}
 	err := fmt.Errorf("%s", strings.Join(broken, "; "))
 	if m.set.Config.FailUnsupported {
 		return err
 	}
-	m.status(componentstatus.NewEvent(componentstatus.StatusRecoverableError, componentstatus.WithError(err), componentstatus.WithAttributes(attributes)))
+	m.reported = componentstatus.NewEvent(componentstatus.StatusRecoverableError, componentstatus.WithError(err), componentstatus.WithAttributes(attributes))
+	m.status(m.reported)
 	return nil
 }
 

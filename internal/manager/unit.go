@@ -5,7 +5,10 @@ package manager
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cilium/ebpf"
@@ -23,6 +26,8 @@ type unit struct {
 	loop     *loop
 	outcome  outcome
 	attached []io.Closer
+	programs []*ebpf.Program // copies of what it loaded, if the kernel is to measure them
+	later    bool            // it wants capabilities whenever it attaches to an executable, also after Start
 
 	// counts is renewed by the loop and read by others.
 	counts atomic.Pointer[probe.Counts]
@@ -66,6 +71,18 @@ func (u *unit) sharedMaps() map[string]*ebpf.Map {
 		return s.SharedMaps()
 	}
 	return nil
+}
+
+// detach undoes attach, last first.
+func (u *unit) detach() error {
+	var errs []error
+	for _, a := range slices.Backward(u.attached) {
+		if err := a.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("detach %s: %w", u.name, err))
+		}
+	}
+	u.attached = nil
+	return errors.Join(errs...)
 }
 
 // attach attaches the probe to the host.

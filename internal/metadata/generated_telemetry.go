@@ -34,6 +34,9 @@ type TelemetryBuilder struct {
 	EbpfEventsLost        metric.Int64ObservableCounter
 	EbpfEventsSampledOut  metric.Int64ObservableCounter
 	EbpfEventsSeen        metric.Int64ObservableCounter
+	EbpfLimitsShed        metric.Int64ObservableGauge
+	EbpfLimitsSteps       metric.Int64ObservableCounter
+	EbpfLimitsUsage       metric.Float64ObservableGauge
 	EbpfProbeState        metric.Int64ObservableGauge
 	EbpfProcessesSelected metric.Int64ObservableGauge
 	EbpfRingPending       metric.Int64ObservableGauge
@@ -141,6 +144,51 @@ func (builder *TelemetryBuilder) RegisterEbpfEventsSeenCallback(cb metric.Int64C
 	return nil
 }
 
+// RegisterEbpfLimitsShedCallback sets callback for observable EbpfLimitsShed metric.
+func (builder *TelemetryBuilder) RegisterEbpfLimitsShedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.EbpfLimitsShed, obs: o})
+		return nil
+	}, builder.EbpfLimitsShed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterEbpfLimitsStepsCallback sets callback for observable EbpfLimitsSteps metric.
+func (builder *TelemetryBuilder) RegisterEbpfLimitsStepsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.EbpfLimitsSteps, obs: o})
+		return nil
+	}, builder.EbpfLimitsSteps)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterEbpfLimitsUsageCallback sets callback for observable EbpfLimitsUsage metric.
+func (builder *TelemetryBuilder) RegisterEbpfLimitsUsageCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.EbpfLimitsUsage, obs: o})
+		return nil
+	}, builder.EbpfLimitsUsage)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterEbpfProbeStateCallback sets callback for observable EbpfProbeState metric.
 func (builder *TelemetryBuilder) RegisterEbpfProbeStateCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -211,6 +259,16 @@ func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
 	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
+}
+
 // Shutdown unregister all registered callbacks for async instruments.
 func (builder *TelemetryBuilder) Shutdown() {
 	builder.mu.Lock()
@@ -263,6 +321,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_ebpf_events_seen",
 		metric.WithDescription("Events that the probe saw in the kernel. [Development]"),
 		metric.WithUnit("{event}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfLimitsShed, err = builder.meter.Int64ObservableGauge(
+		"otelcol_ebpf_limits_shed",
+		metric.WithDescription("Steps by which less is observed now than configured, since the receiver was over its limits. [Development]"),
+		metric.WithUnit("{step}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfLimitsSteps, err = builder.meter.Int64ObservableCounter(
+		"otelcol_ebpf_limits_steps",
+		metric.WithDescription("Steps by which less was observed than configured, since the receiver was over its limits. [Development]"),
+		metric.WithUnit("{step}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfLimitsUsage, err = builder.meter.Float64ObservableGauge(
+		"otelcol_ebpf_limits_usage",
+		metric.WithDescription("What is used, as a part of the limit of it. [Development]"),
+		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
 	builder.EbpfProbeState, err = builder.meter.Int64ObservableGauge(

@@ -15,7 +15,7 @@
 // it, may be called for many targets while the receiver runs, and gives back a
 // closer for that target alone. What a probe can do beyond that is a small
 // optional interface, found by type assertion: [RingReader], [MapSharer],
-// [Ticker], [Collector], [Flusher], [Accountant], [Reconfigurer].
+// [Ticker], [Collector], [Flusher], [Accountant], [Reconfigurer], [Shedder], [Meter].
 //
 // # Goroutines
 //

@@ -62,3 +62,27 @@ type Accountant interface {
 type Reconfigurer interface {
 	Reconfigure(ctx context.Context, config any) error
 }
+
+// Shedding is what a probe is to do without. The zero value means nothing.
+type Shedding struct {
+	// Drop is the part of the traces that is left out of those which the configuration
+	// keeps, 0 to 1. What is left out counts as sampled out; metrics have all.
+	Drop float64
+	// Bare leaves out of spans what they say at length, as header fields, sizes of bodies
+	// and texts of queries. A span that says less for it counts as incomplete.
+	Bare bool
+}
+
+// Shedder can do with less. Shed is called when the receiver uses more than its limits allow,
+// and when it does not any more, on the goroutine that serves the probe. What was shed before
+// is replaced.
+type Shedder interface {
+	Shed(s Shedding) error
+}
+
+// Meter tells of how many records of each process a probe took since the last call. It is
+// called about once a second, on the goroutine that serves the probe, and only when there are
+// limits: a probe may begin to count with the first call.
+type Meter interface {
+	Meter(yield func(p *ProcessInfo, records uint64))
+}

@@ -49,6 +49,9 @@ type Settings struct {
 	// KeepInstrumented tells that spans are wanted also of processes that export spans by
 	// themselves.
 	KeepInstrumented bool
+	// Admit tells whether a process may have another span, and counts it. Nil admits all.
+	// What is not admitted counts as sampled out.
+	Admit func(*ProcessInfo) bool
 	// Targets is what the user selected, compiled by the receiver. It is only of use to
 	// the Daemon that follows processes.
 	Selection any
@@ -80,12 +83,18 @@ type Loading struct {
 	Options ebpf.CollectionOptions
 	// Dependencies are the loaded probes of DependsOn, by name.
 	Dependencies map[string]Probe
+	// Loaded is told of the programs that Collection loads. It may be nil.
+	Loaded func(map[string]*ebpf.Program)
 }
 
 // Collection loads the object of the variant into the kernel. Maps that a
 // Daemon shares are used in place of those of the same name.
 func (l *Loading) Collection() (*ebpf.Collection, error) {
-	return ebpf.NewCollectionWithOptions(l.Spec, l.Options)
+	c, err := ebpf.NewCollectionWithOptions(l.Spec, l.Options)
+	if err == nil && l.Loaded != nil {
+		l.Loaded(c.Programs)
+	}
+	return c, err
 }
 
 // Scope says what a Target is.

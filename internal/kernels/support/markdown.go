@@ -40,7 +40,7 @@ would not help: it is in bpf_preempt_enable that the kernel then gives way, and 
 `
 
 // Markdown makes the page.
-func Markdown(rows []Row) string {
+func Markdown(rows []Row, rights *Rights) string {
 	var b strings.Builder
 	b.WriteString(head)
 	var columns []string
@@ -64,6 +64,7 @@ func Markdown(rows []Row) string {
 		}
 		b.WriteByte('\n')
 	}
+	b.WriteString(rights.table(&n))
 	b.WriteString("\n## Notes\n\n")
 	for i, text := range n.texts {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, text)
@@ -97,10 +98,15 @@ func (n *notes) cell(p *Probe) string {
 		return text
 	}
 	note := strings.NewReplacer("|", `\|`, "*", `\*`, "\n", " ").Replace(strings.Join(parts, " "))
-	i := slices.Index(n.texts, note)
+	return fmt.Sprintf("%s [%d](#notes)", text, n.number(note))
+}
+
+// number gives the number of a text.
+func (n *notes) number(text string) int {
+	i := slices.Index(n.texts, text)
 	if i < 0 {
 		i = len(n.texts)
-		n.texts = append(n.texts, note)
+		n.texts = append(n.texts, text)
 	}
-	return fmt.Sprintf("%s [%d](#notes)", text, i+1)
+	return i + 1
 }

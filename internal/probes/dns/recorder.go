@@ -71,6 +71,7 @@ func newRecorder(set probe.Settings, cfg *Config) *recorder {
 		strings: intern.New(), set: set, traces: set.Signals.Has(probe.Traces),
 		tracer: tracing.New(cfg.Sampling), names: map[string]string{},
 	}
+	r.tracer.Admit = set.Admit
 	if set.Signals.Has(probe.Metrics) {
 		r.metrics = newAggregation(cfg.Metrics)
 	}
@@ -168,7 +169,7 @@ var _ tracing.Subject = (*subject)(nil)
 // Finish makes the span, unless it is sampled out.
 func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	r, l := s.r, s.lookup
-	id := r.tracer.Place(s.conn.Role, parent, &tracing.Remote{}, l.tag.Decided)
+	id := r.tracer.PlaceIn(s.conn.Process, s.conn.Role, parent, &tracing.Remote{}, l.tag.Decided)
 	if !id.Sampled {
 		r.counts.SampledOut++
 		return id.Context

@@ -73,7 +73,7 @@ var _ tracing.Subject = (*subject)(nil)
 // Finish makes the span of the exchange, unless it is sampled out.
 func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	p, c, f := s.p, s.peer, &s.facts
-	id := p.tracer.Place(c.Role, parent, &s.remote, s.ex.RequestTag.Decided)
+	id := p.tracer.PlaceIn(c.Process, c.Role, parent, &s.remote, s.ex.RequestTag.Decided)
 	if !id.Sampled {
 		p.counts.SampledOut++
 		return id.Context

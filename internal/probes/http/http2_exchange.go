@@ -176,7 +176,7 @@ var schemeHTTPS = []byte("https")
 // Finish makes the span of the exchange, unless it is sampled out.
 func (a *subject2) Finish(parent *correlate.Context) correlate.Context {
 	p, c, f := a.s.p, a.peer, &a.facts
-	id := p.tracer.Place(c.Role, parent, &a.remote, a.ex.RequestTag.Decided)
+	id := p.tracer.PlaceIn(c.Process, c.Role, parent, &a.remote, a.ex.RequestTag.Decided)
 	if !id.Sampled {
 		p.counts.SampledOut++
 		return id.Context

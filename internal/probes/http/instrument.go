@@ -65,6 +65,8 @@ type instrument struct {
 	requestMeta  []string // the same of calls
 	responseMeta []string
 	tracer       *tracing.Tracer
+	source       stream.Source // since Load
+	bare         bool          // see shed.go
 	strings      *intern.Strings
 	parsers      *http1.Config
 	second       *second
@@ -109,6 +111,7 @@ func newInstrument(set probe.Settings, cfg *Config) (*instrument, error) {
 		requestKeys:  headerKeys("http.request.header.", cfg.CaptureHeaders.Request),
 		responseKeys: headerKeys("http.response.header.", cfg.CaptureHeaders.Response),
 	}
+	p.tracer.Admit = set.Admit
 	p.requestMeta = headerKeys(keyRequestMeta, cfg.CaptureHeaders.Request)
 	p.responseMeta = headerKeys(keyResponseMeta, cfg.CaptureHeaders.Response)
 	p.second = newSecond(set, p)
@@ -139,14 +142,20 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if err := s.Register(p.second); err != nil {
 		return err
 	}
-	if reject := p.reject(); reject > 0 {
-		return s.Sample(stream.Sampling{
-			Reject:  reject,
-			Targets: p.metrics != nil && len(p.cfg.Routes) > 0,
-			Sizes:   p.metrics != nil && p.cfg.Metrics.BodySizes,
-		})
+	p.source = s
+	if p.reject() > 0 {
+		return p.sample()
 	}
 	return nil
+}
+
+// sample tells the kernel what to drop.
+func (p *instrument) sample() error {
+	return p.source.Sample(stream.Sampling{
+		Reject:  p.reject(),
+		Targets: p.metrics != nil && len(p.cfg.Routes) > 0,
+		Sizes:   p.metrics != nil && p.cfg.Metrics.BodySizes,
+	})
 }
 
 // Attach has nothing to do: the Daemon attaches.

@@ -120,6 +120,9 @@ func (p *instrument) fillCall(span ptrace.Span, c *peer, ex *http1.Exchange, f *
 			m.PutStr(keyClientAddress, c.RemoteAddress)
 		}
 	}
+	if p.shortens(len(ex.RequestHeaders) + len(ex.ResponseHeaders)) {
+		return
+	}
 	if len(ex.RequestHeaders) > 0 {
 		p.headers(m, p.requestMeta, ex.RequestHeaders)
 	}

@@ -84,6 +84,13 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 		span.SetKind(ptrace.SpanKindServer)
 		p.server(m, c, ex, f)
 	}
+	long := len(ex.RequestHeaders) + len(ex.ResponseHeaders)
+	if p.cfg.BodySizes {
+		long++
+	}
+	if p.shortens(long) {
+		return
+	}
 	if p.cfg.BodySizes {
 		if ex.RequestBodySize >= 0 {
 			m.PutInt(keyRequestSize, ex.RequestBodySize)

@@ -43,6 +43,7 @@ func newRecorder(set probe.Settings, cfg *Config) *recorder {
 		tracer: tracing.New(cfg.Sampling),
 		names:  map[nameKey]string{},
 	}
+	r.tracer.Admit = set.Admit
 	if set.Signals.Has(probe.Metrics) {
 		r.metrics = newAggregation(cfg.Metrics)
 	}
@@ -116,7 +117,7 @@ func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	if s.conn.Role == stream.Server || op.pushed() {
 		role = stream.Server
 	}
-	id := r.tracer.Place(role, parent, &op.Remote, op.Message.Decided)
+	id := r.tracer.PlaceIn(s.conn.Process, role, parent, &op.Remote, op.Message.Decided)
 	if !id.Sampled {
 		r.counts.SampledOut++
 		return id.Context

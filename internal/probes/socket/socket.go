@@ -70,9 +70,10 @@ type daemon struct {
 	delivered uint64
 	filtered  uint64
 	malformed uint64
-	unknown   uint64             // summaries of connections that are not in the table
-	overflow  uint64             // records that there was no room for while their process was not known
-	lost      [protoSlots]uint64 // requests, as told to the protocols so far
+	unknown   uint64                        // summaries of connections that are not in the table
+	overflow  uint64                        // records that there was no room for while their process was not known
+	lost      [protoSlots]uint64            // requests, as told to the protocols so far
+	meter     map[*probe.ProcessInfo]uint64 // nil until it is asked for
 	lastSweep uint64
 	lastCount uint64
 	lastPurge uint64
@@ -195,6 +196,7 @@ func (d *daemon) take(raw []byte) bool {
 		h = d.table.Open(&d.conn, r.Time)
 	}
 	d.delivered++
+	d.measure(h)
 	for i := range r.Segs[:r.Nsegs] {
 		s := &r.Segs[i]
 		data = fill(&d.seg, s, data)
@@ -240,6 +242,7 @@ func (d *daemon) summary(raw []byte) bool {
 		return true
 	}
 	d.delivered++
+	d.measure(h)
 	return true
 }
 
@@ -253,8 +256,19 @@ const (
 	quietFor = 900e9
 )
 
+// allSaid is ALL_SAID of bpf/include/recognize.h.
+const allSaid = 1 << 31
+
 // Tick implements probe.Ticker.
 func (d *daemon) Tick(now uint64) {
+	if d.wanted&allSaid == 0 {
+		// All probes are loaded by now. Before, a busy connection would have been given up
+		// while nobody had said yet what to look for.
+		d.wanted |= allSaid
+		if err := d.tell("that nothing else is looked for", map[string]any{"wanted_protocols": d.wanted}); err != nil {
+			d.set.Logger.Warn("Connections of other protocols go on being looked at", zap.Error(err))
+		}
+	}
 	d.retry(now)
 	d.correlator.Tick(now)
 	if now-d.lastSweep >= sweepEvery {

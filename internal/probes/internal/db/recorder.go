@@ -33,6 +33,7 @@ type Recorder struct {
 	lost    uint64       // in the kernel's ring
 	at      subject      // the exchange at hand
 	free    []*held
+	bare    bool // the text of queries is left out
 }
 
 // NewRecorder makes a Recorder.
@@ -43,6 +44,7 @@ func NewRecorder(set probe.Settings, cfg Config) *Recorder {
 		tracer: tracing.New(cfg.Sampling),
 		names:  map[nameKey]string{},
 	}
+	r.tracer.Admit = set.Admit
 	if set.Signals.Has(probe.Metrics) {
 		r.metrics = newAggregation(cfg.Metrics)
 	}
@@ -51,6 +53,13 @@ func NewRecorder(set probe.Settings, cfg Config) *Recorder {
 
 // Use sets the Daemon whose connections are recorded.
 func (r *Recorder) Use(s stream.Source) { r.tracer.Correlator = s.Correlator() }
+
+// Shed is that of [probe.Shedder].
+func (r *Recorder) Shed(s probe.Shedding) error {
+	r.tracer.Shed(s.Drop)
+	r.bare = s.Bare
+	return nil
+}
 
 // Filter counts an exchange that executes nothing.
 func (r *Recorder) Filter() {
@@ -108,7 +117,7 @@ var _ tracing.Subject = (*subject)(nil)
 // Finish makes the span, unless it is sampled out.
 func (s *subject) Finish(parent *correlate.Context) correlate.Context {
 	r, ex := s.r, s.ex
-	id := r.tracer.Place(s.conn.Role, parent, &ex.Remote, ex.Request.Decided)
+	id := r.tracer.PlaceIn(s.conn.Process, s.conn.Role, parent, &ex.Remote, ex.Request.Decided)
 	if !id.Sampled {
 		r.counts.SampledOut++
 		return id.Context

@@ -49,7 +49,11 @@ func (r *Recorder) fill(span ptrace.Span, c *Conn, ex *Exchange, id *tracing.Ide
 	put(m, keyNamespace, ex.Namespace)
 	put(m, keyProcedure, ex.Procedure)
 	put(m, keySummary, ex.Summary)
-	put(m, keyText, ex.Text)
+	if r.bare && ex.Text != "" {
+		r.counts.Incomplete++
+	} else {
+		put(m, keyText, ex.Text)
+	}
 	put(m, keyStatus, ex.Status)
 	if ex.ErrorType != "" {
 		m.PutStr(keyErrorType, ex.ErrorType)

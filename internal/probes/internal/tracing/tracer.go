@@ -8,6 +8,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 // W3C trace flags and the bits of OTLP's span flags beside them.
@@ -38,14 +39,38 @@ func (id *Identity) Write(s ptrace.Span) {
 type Tracer struct {
 	// Correlator is the Daemon's.
 	Correlator *correlate.Correlator
+	// Admit tells whether a process may have another span. Nil admits all.
+	Admit func(*probe.ProcessInfo) bool
 
+	cfg     SamplingConfig
 	sampler sampler
+	shed    bool
 	ids     IDs
 	wire    correlate.Wire // for the call at hand
 }
 
 // New makes a Tracer. Its Correlator is set at Load.
-func New(c SamplingConfig) *Tracer { return &Tracer{sampler: newSampler(c), ids: NewIDs()} }
+func New(c SamplingConfig) *Tracer { return &Tracer{cfg: c, sampler: newSampler(c), ids: NewIDs()} }
+
+// Shed leaves out a part of the traces that the configuration keeps, also of those of which
+// their parent says that they are kept: all of them by the trace ID, so that what sheds the
+// same keeps the same traces. 0 goes back to the configuration.
+func (t *Tracer) Shed(drop float64) {
+	c := t.cfg
+	c.Ratio *= 1 - drop
+	t.sampler, t.shed = newSampler(c), drop > 0
+}
+
+// PlaceIn is Place for an exchange of that process, which is also left out when the process
+// has more spans than it may.
+func (t *Tracer) PlaceIn(p *probe.ProcessInfo, role stream.Role, parent *correlate.Context, r *Remote, decided Decision) Identity {
+	id := t.Place(role, parent, r, decided)
+	if id.Sampled && t.Admit != nil && !t.Admit(p) {
+		id.Sampled = false
+		id.Flags &^= FlagSampled
+	}
+	return id
+}
 
 // Dropped tells that the kernel dropped the trace of an exchange. What the
 // exchange itself says stands above that, which the kernel did not read.
@@ -84,7 +109,7 @@ func (t *Tracer) Place(role stream.Role, parent *correlate.Context, r *Remote, d
 }
 
 func (t *Tracer) decide(id *Identity, d Decision) {
-	if t.sampler.parentBased && d != Undecided {
+	if t.sampler.parentBased && (d == Drop || d == Keep && !t.shed) {
 		id.Sampled = d == Keep
 		return
 	}
