@@ -60,7 +60,7 @@ kernels: ## fetch the kernels that tests read and boot (as root)
 .PHONY: test-kernels
 test-kernels: kernels ## boot other kernels and run there what matters: KERNELS=6.1 boots one (as root)
 	KERNELS="$(KERNELS)" LOCKDOWN="$(LOCKDOWN)" LOCKDOWN_ON="$(LOCKDOWN_ON)" UPDATE_GOLDEN=$(UPDATE) \
-		$(GO) test -count=1 -v -timeout 60m -parallel 2 -run TestKernels ./internal/kernels
+		$(GO) test -count=1 -v -timeout 60m -run TestKernels ./internal/kernels
 	UPDATE_GOLDEN=$(UPDATE) $(GO) test -count=1 -run TestRecord ./internal/kernels/support
 
 .PHONY: docs

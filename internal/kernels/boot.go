@@ -245,16 +245,21 @@ func (g *Guest) initramfs() ([]byte, error) {
 	if job.Modules, err = g.modules(&a); err != nil {
 		return nil, err
 	}
+	in := map[string]string{} // what is in the archive, by where it comes from
 	for i, b := range g.Binaries {
-		run := Run{Name: b.Name, Path: fmt.Sprintf("/bin/test%d", i), Dir: "/repo/" + b.Package, Args: b.Args}
-		data, err := os.ReadFile(b.Path)
-		if err != nil {
-			return nil, err
-		}
-		a.file(run.Path, 0o755, data)
-		a.dir(run.Dir)
-		if err := addTree(&a, b.Root, filepath.Join(b.Package, "testdata")); err != nil {
-			return nil, err
+		run := Run{Name: b.Name, Path: in[b.Path], Dir: "/repo/" + b.Package, Args: b.Args}
+		if run.Path == "" {
+			run.Path = fmt.Sprintf("/bin/test%d", i)
+			in[b.Path] = run.Path
+			data, err := os.ReadFile(b.Path)
+			if err != nil {
+				return nil, err
+			}
+			a.file(run.Path, 0o755, data)
+			a.dir(run.Dir)
+			if err := addTree(&a, b.Root, filepath.Join(b.Package, "testdata")); err != nil {
+				return nil, err
+			}
 		}
 		job.Runs = append(job.Runs, run)
 	}

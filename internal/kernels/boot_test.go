@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,16 +25,21 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels/support"
 )
 
-// suites are the packages whose tests run in each guest, and which of their
-// tests. Lockdown decides which variants there are, and nothing about what they
-// see: there the receiver runs with its own choice only, and suites without locked
-// tests do not. Some need not run on each architecture.
-var suites = []struct{ folder, tests, locked, arch string }{
-	{"internal/kernel", "Running", "Running", ""},
-	{"internal/compat", "Agrees|Privileges", "Agrees|Privileges", ""},
-	{"internal/kernels/variants", ".", ".", ""},
-	{"internal/probes/object", "AnyKernel", "", "amd64"},
-	{"internal/kernels/live", ".", "TestRights|TestReceiver/(own|refuse)", ""},
+// suite is a package whose tests run in guests, and which of them: all, those
+// that run under lockdown too, or none if that is empty. It runs on one
+// architecture if arch names it, and on the kernels that on names as KERNELS does.
+type suite struct{ folder, tests, locked, arch, on string }
+
+// Lockdown decides which variants there are, and nothing about what they see:
+// there the receiver runs with its own choice only. The ways to move bytes are tried
+// where there are variants that this machine, which tries them, too, may not have.
+var suites = []suite{
+	{folder: "internal/kernel", tests: "Running", locked: "Running"},
+	{folder: "internal/compat", tests: "Agrees|Privileges", locked: "Agrees|Privileges"},
+	{folder: "internal/kernels/variants", tests: ".", locked: "."},
+	{folder: "internal/probes/object", tests: "AnyKernel", arch: "amd64"},
+	{folder: "internal/kernels/live", tests: "Receiver|Rights|Unseen", locked: "TestRights|TestReceiver/(own|refuse)"},
+	{folder: "internal/kernels/live", tests: "Ways", on: "6.1"},
 }
 
 // TestKernels boots the fetched kernels that KERNELS names as fetch.sh does, as
@@ -53,39 +59,63 @@ func TestKernels(t *testing.T) {
 	require.NoError(t, err)
 	images, err := filepath.Glob(filepath.Join(root, ".cache/kernels/*/vmlinuz"))
 	require.NoError(t, err)
-	record := newRecord(t, root)
-	bin := t.TempDir()
-	built := make(map[string][]Binary)
 	for _, name := range wanted {
 		if name != "all" && !slices.ContainsFunc(images, func(image string) bool { return isNamed(filepath.Dir(image), []string{name}) }) {
 			t.Errorf("%s is not in .cache/kernels: run internal/kernels/fetch.sh", name)
 		}
 	}
+	var boots, again []start
 	for _, image := range images {
 		dir := filepath.Dir(image)
 		if !isNamed(dir, wanted) {
 			continue
 		}
-		arch := archOf(dir)
-		if built[arch] == nil {
-			built[arch] = build(t, root, filepath.Join(bin, arch), arch)
-		}
-		modes := []string{"none"}
+		boots = append(boots, start{dir, "none"})
 		if isNamed(dir, confined) {
-			modes = append(modes, list("LOCKDOWN")...)
-		}
-		for _, mode := range modes {
-			t.Run(filepath.Base(dir)+"/"+mode, func(t *testing.T) {
-				t.Parallel()
-				g := Guest{Dir: dir, Arch: arch, Init: filepath.Join(bin, arch, "init"), Binaries: built[arch]}
-				if mode != "none" {
-					g.Append, g.Binaries = "lockdown="+mode, locked(g.Binaries)
-				}
-				boot(t, g, func(line string) { record.told(t, dir, arch, mode, line) })
-			})
+			for _, mode := range list("LOCKDOWN") {
+				again = append(again, start{dir, mode})
+			}
 		}
 	}
+	// Newer kernels take longer, and lockdown makes it short: so that both lanes end together.
+	slices.SortFunc(boots, func(a, b start) int { return -strings.Compare(filepath.Base(a.dir), filepath.Base(b.dir)) })
+	queue := make(chan start, len(boots)+len(again))
+	for _, s := range append(boots, again...) {
+		queue <- s
+	}
+	close(queue)
+	record, bin := newRecord(t, root), t.TempDir()
+	var mu sync.Mutex
+	built := map[string]func() []Binary{} // by architecture, one for each of suites
+	binaries := func(t *testing.T, arch string) []Binary {
+		mu.Lock()
+		if built[arch] == nil {
+			built[arch] = sync.OnceValue(func() []Binary { return build(t, root, filepath.Join(bin, arch), arch) })
+		}
+		of := built[arch]
+		mu.Unlock()
+		return of()
+	}
+	var lanes sync.WaitGroup
+	for range 2 {
+		lanes.Go(func() {
+			for s := range queue {
+				t.Run(filepath.Base(s.dir)+"/"+s.mode, func(t *testing.T) {
+					arch := archOf(s.dir)
+					g := Guest{Dir: s.dir, Arch: arch, Binaries: chosen(binaries(t, arch), s.dir, s.mode), Init: filepath.Join(bin, arch, "init")}
+					if s.mode != "none" {
+						g.Append = "lockdown=" + s.mode
+					}
+					boot(t, g, func(line string) { record.told(t, s.dir, arch, s.mode, line) })
+				})
+			}
+		})
+	}
+	lanes.Wait()
 }
+
+// start is one boot: of the kernel in a folder, in a mode of lockdown.
+type start struct{ dir, mode string }
 
 // list gives the words of a variable of the environment.
 func list(name string) []string {
@@ -127,30 +157,34 @@ func build(t *testing.T, root, out, arch string) []Binary {
 	require.NoError(t, os.MkdirAll(out, 0o700))
 	run("build", "-ldflags=-s -w", "-o", filepath.Join(out, "init"), "./internal/kernels/guest")
 	var binaries []Binary
+	paths := map[string]bool{}
 	for _, s := range suites {
-		if !strings.Contains(s.folder, os.Getenv("SUITE")) || !strings.Contains(arch, s.arch) {
-			continue
-		}
 		path := filepath.Join(out, strings.ReplaceAll(s.folder, "/", "_"))
-		run("test", "-c", "-ldflags=-s -w", "-o", path, "./"+s.folder)
-		binaries = append(binaries, Binary{
-			Name: s.folder, Path: path, Root: root, Package: s.folder,
-			Args: []string{"-test.v", "-test.timeout=15m", "-test.run=" + s.tests},
-		})
+		if !paths[path] && strings.Contains(s.folder, os.Getenv("SUITE")) {
+			run("test", "-c", "-ldflags=-s -w", "-o", path, "./"+s.folder)
+			paths[path] = true
+		}
+		binaries = append(binaries, Binary{Name: s.folder, Path: path, Root: root, Package: s.folder})
 	}
 	return binaries
 }
 
-// locked gives the binaries that have tests that lockdown makes a difference to, with these.
-func locked(binaries []Binary) []Binary {
+// chosen gives the binaries, of all suites, that run in a kernel and mode, with
+// the tests that do.
+func chosen(binaries []Binary, dir, mode string) []Binary {
 	var those []Binary
-	for _, b := range binaries {
-		for _, s := range suites {
-			if s.folder == b.Name && s.locked != "" {
-				b.Args = append(slices.Clone(b.Args), "-test.run="+s.locked)
-				those = append(those, b)
-			}
+	for i, s := range suites {
+		tests := s.tests
+		if mode != "none" {
+			tests = s.locked
 		}
+		if tests == "" || !strings.Contains(s.folder, os.Getenv("SUITE")) || !strings.Contains(archOf(dir), s.arch) ||
+			s.on != "" && !isNamed(dir, strings.Fields(s.on)) {
+			continue
+		}
+		b := binaries[i]
+		b.Args = []string{"-test.v", "-test.timeout=15m", "-test.run=" + tests}
+		those = append(those, b)
 	}
 	return those
 }

@@ -6,7 +6,6 @@
 package live
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,14 +14,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
 )
 
 // TestWays: exchanges are seen in whichever way programs move their bytes, and are
 // of the process that moves them, also where it inherited or was passed the descriptor.
-// In a guest only the receiver's own choice is asked.
 func TestWays(t *testing.T) {
 	livetest.RequireRoot(t)
 	able, _, runs := choices(t)
@@ -30,7 +27,7 @@ func TestWays(t *testing.T) {
 		t.Skip("this kernel does not let the probe http run")
 	}
 	for i, c := range able {
-		if i > 0 && (c.forced["socket"] == nil || os.Getenv(kernels.InGuest) != "") {
+		if i > 0 && c.forced["socket"] == nil {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
