@@ -128,8 +128,9 @@ func startServer(ctx context.Context, dir, kind string, tls bool) (*server, func
 	return nil, nil, fmt.Errorf("there is no server %q; there are nginx and go", kind)
 }
 
-// settle is how long a slice runs before it is measured.
-const settle = 300 * time.Millisecond
+// settle is how long a slice runs before it is measured. Probes that look into
+// executables do so when they are attached and a little later again.
+const settle = time.Second
 
 func (k *kind) measure(ctx context.Context, s *server, length time.Duration) error {
 	if k.pipeline != nil {
