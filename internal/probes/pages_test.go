@@ -207,5 +207,6 @@ func (s *sources) costs(b *strings.Builder, m probe.Manifest) {
 	for _, p := range c.Programs {
 		fmt.Fprintf(b, "| `%s` | %d | %d ns |\n", p.Name, p.Calls, p.Nanoseconds)
 	}
-	b.WriteString("\nThe kernel's own measuring is part of it, some 20 ns each. What it costs is borne by whoever the program is called for.\n\n")
+	b.WriteString("\nThe kernel's measuring is part of it. Whoever the program is called for bears it.\n" +
+		"Such times differ by a third from one run to the next.\n\n")
 }

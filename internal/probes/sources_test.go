@@ -24,15 +24,15 @@ import (
 
 // sources are what the pages are made of, besides the probes themselves.
 type sources struct {
-	metadata metadata
+	metadata declared
 	code     map[string]string // of each probe
 	sections []section         // of docs/metrics.md
 	rows     []support.Row
 	measured []cost
 }
 
-// metadata is what metadata.yaml says of events.
-type metadata struct {
+// declared is what metadata.yaml says of events.
+type declared struct {
 	Events map[string]struct {
 		Description string   `mapstructure:"description"`
 		Attributes  []string `mapstructure:"attributes"`
@@ -53,15 +53,18 @@ type section struct {
 
 // cost is what was measured of a probe.
 type cost struct {
-	Probe    string `json:"probe"`
-	Kernel   string `json:"kernel"`
-	Variant  string `json:"variant"`
-	Load     string `json:"load"`
-	Programs []struct {
-		Name        string `json:"name"`
-		Calls       uint64 `json:"calls"`
-		Nanoseconds uint64 `json:"ns"`
-	} `json:"programs"`
+	Probe    string        `json:"probe"`
+	Kernel   string        `json:"kernel"`
+	Variant  string        `json:"variant"`
+	Load     string        `json:"load"`
+	Programs []programCost `json:"programs"`
+}
+
+// programCost is what was measured of a program: its calls and their mean time.
+type programCost struct {
+	Name        string `json:"name"`
+	Calls       uint64 `json:"calls"`
+	Nanoseconds uint64 `json:"ns"`
 }
 
 func newSources(t testing.TB) *sources {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/object/record"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -181,6 +182,7 @@ func FuzzObject(f *testing.F) {
 		}
 		f.Add(data, []byte("0123456789"))
 	}
+	common := newShared(&probe.Settings{Clock: clockOfTest{}})
 	f.Fuzz(func(t *testing.T, data, rec []byte) {
 		spec, err := Parse(data)
 		if err != nil {
@@ -191,12 +193,25 @@ func FuzzObject(f *testing.F) {
 		for name := range spec.Maps {
 			cfg.Outputs = append(cfg.Outputs, Output{Map: name, Log: &Log{Body: "x"}}, Output{Map: name, Metric: &Metric{Name: name, Type: Histogram}})
 		}
+		for name, m := range spec.Maps {
+			if leaves := record.Leaves(m.Value); len(leaves) > 0 {
+				// A field as the key of pairs, and as what tells the two apart.
+				p := leaves[len(leaves)-1]
+				tells := map[string]any{p.Path: 1}
+				cfg.Outputs = append(cfg.Outputs, Output{Map: name, Pair: &Pair{Key: []string{p.Path}, Begin: tells, End: tells}, Log: &Log{Body: "x"}})
+			}
+		}
 		for _, one := range cfg.Outputs {
 			o, err := newOutput(spec, &one)
 			if err != nil || o.end > len(rec) {
 				continue
 			}
-			k := newSink(o, newShared(&probe.Settings{Clock: clockOfTest{}}), 10, 0)
+			k := newSink(o, common, 10, 0)
+			if o.pair != nil {
+				k.pairs.begin.holds(make([]byte, k.pairs.begin.need))
+				k.read(k.pairs.buf)
+				continue
+			}
 			k.read(rec)
 		}
 		_, _ = compile(cfg, &Variant{}, spec)
