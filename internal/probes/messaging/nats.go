@@ -31,6 +31,7 @@ func (a *natsAdapter) protocol() stream.Protocol {
 		newParser: func(emit func(*nats.Message)) segment.Parser { return a.parsers.NewParser(emit) },
 		recognize: nats.Recognize,
 		emit:      a.emit,
+		holes:     true,
 	}
 }
 
@@ -82,7 +83,7 @@ func (a *natsAdapter) emit(c *Conn, in *nats.Message) {
 
 func (a *natsAdapter) addLost(lost *[probe.NumCauses]uint64) {
 	st := a.parsers.Stats()
-	lost[probe.Truncated] += st.DropCut + st.Gaps // each hides a message at least
+	lost[probe.Truncated] += st.DropCut + st.HiddenMessages
 	lost[probe.Undecodable] += st.DropUndecodable
 	lost[probe.Unmatched] += st.DropEnded
 }

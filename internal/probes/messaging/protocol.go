@@ -23,6 +23,9 @@ type protocol[E any] struct {
 	// be nil. answeredLost is how many of these the kernel counted as lost already.
 	orphans      *uint64
 	answeredLost uint64
+	// holes: what the ring had no space for shows to the dissector, which counts messages;
+	// the kernel counts segments.
+	holes bool
 
 	idle []*handler[E]
 }
@@ -31,7 +34,11 @@ type protocol[E any] struct {
 func (p *protocol[E]) Proto() stream.Proto { return p.kind }
 
 // Lost implements stream.Protocol.
-func (p *protocol[E]) Lost(_ *probe.ProcessInfo, n uint64) { p.recorder.lost += n }
+func (p *protocol[E]) Lost(_ *probe.ProcessInfo, n uint64) {
+	if !p.holes {
+		p.recorder.lost += n
+	}
+}
 
 // maxIdle bounds the handlers that are kept for later connections.
 const maxIdle = 1024

@@ -68,9 +68,8 @@ func TestLiveNATSFullSpeed(t *testing.T) {
 	t.Logf("%d messages in %v: %d received and %d delivered were seen, account %v, records %v", n, took, received, delivered, account, ring)
 	assert.LessOrEqual(t, received, n)
 	assert.LessOrEqual(t, delivered, n)
-	if received+delivered < 2*n {
-		assert.Positive(t, account["lost"], "nothing is lost that is not told of")
-	}
+	// Messages have no numbers: what was not copied is counted by its size, which is the same for all.
+	assert.InDelta(t, st.In+st.Out, int64(received+delivered)+account["lost"], 100)
 	assert.Greater(t, received+delivered, n, "most is seen")
 }
 

@@ -66,6 +66,7 @@ type Stats struct {
 	HeadersCut           uint64 // messages whose headers were not wholly seen
 	Gaps                 uint64 // holes that were not wholly inside a payload
 	GapBytes             uint64 // bytes of these holes
+	HiddenMessages       uint64 // messages in these holes, by their bytes and the mean size before
 	SubscriptionsNotKept uint64 // subscriptions above MaxSubscriptions
 	ForeignConnections   uint64 // connections between servers
 	EncryptedConnections uint64 // connections that turned to TLS

@@ -23,8 +23,9 @@
 //
 //	Messages = Emitted + Drops() + Σ Pending()
 //
-// After Close nothing is pending. Messages inside a hole were never seen: their bytes are
-// in [Stats.GapBytes].
+// After Close nothing is pending. Messages inside a hole were never seen. The protocol numbers
+// none, so [Stats.HiddenMessages] is what the bytes between the messages around the hole make
+// at the mean size of those before it: exact for messages of one size, else an estimate.
 //
 // # Secrets
 //

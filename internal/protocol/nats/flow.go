@@ -27,6 +27,12 @@ type flow struct {
 	left  int64 // bytes of the message to come, with the CRLF
 	start uint64
 	tag   Tag
+
+	// What holes hide is counted by the messages before them: so many, and their bytes.
+	recent, recentBytes int64
+	hidden              bool  // lost by a hole
+	hiddenBytes         int64 // since then
+	told                int64 // messages of these that are counted already
 }
 
 // keepBuf is the largest buffer kept for the next connection.
@@ -56,7 +62,11 @@ func (p *Parser) bytes(f *flow, b []byte) {
 			n, found := resync(f.dir, b[i:], i == 0)
 			p.cfg.stats.SkippedBytes += uint64(n)
 			i += n
+			if f.hidden {
+				f.hiddenBytes += int64(n)
+			}
 			if found {
+				p.settle(f)
 				f.state = atStart
 			}
 		case atStart:
@@ -247,20 +257,53 @@ func (p *Parser) hole(f *flow, n int64) {
 			return
 		}
 	}
-	if f.state == inLine && f.verb.isMessage() {
-		p.cfg.stats.Messages++
-		p.cfg.stats.DropCut++
-	}
 	if f.state != lost {
 		p.cfg.stats.Gaps++
 	}
+	if f.state != lost || !f.hidden && f.recent > 0 {
+		f.hidden, f.hiddenBytes, f.told = true, 0, 0
+	}
+	if f.state == inLine {
+		f.hiddenBytes = int64(len(f.buf))
+		if f.verb.isMessage() {
+			p.cfg.stats.Messages++
+			p.cfg.stats.DropCut++
+			f.told = 1
+		}
+	}
 	p.cfg.stats.GapBytes += uint64(n)
+	f.hiddenBytes += min(n, maxHidden)
 	f.state = lost
+}
+
+const (
+	maxRecent = 1024    // messages of which the mean size is taken
+	maxHidden = 1 << 40 // bytes of one hole, above any real one
+)
+
+// settle counts the messages between two that were seen. Control lines have no numbers: it is
+// as many as the bytes would be if these messages were as large as those before. That is exact
+// where all have one size.
+func (p *Parser) settle(f *flow) {
+	if !f.hidden {
+		return
+	}
+	f.hidden = false
+	n := int64(1) // nothing is known of their size
+	if f.recent > 0 {
+		n = int64(float64(f.hiddenBytes)*float64(f.recent)/float64(f.recentBytes) + 0.5)
+	}
+	p.cfg.stats.HiddenMessages += uint64(max(0, n-f.told))
 }
 
 // emitMessage emits the message of f.c.
 func (p *Parser) emitMessage(f *flow, line, headers []byte) {
 	c, m := &f.c, &p.cfg.msg
+	if f.recent == maxRecent {
+		f.recent, f.recentBytes = f.recent/2, f.recentBytes/2
+	}
+	f.recent++
+	f.recentBytes += int64(len(line)) + c.total + 4
 	*m = Message{
 		Subject: c.subject.of(line), Reply: c.reply.of(line),
 		Size: c.total - c.headers, HeaderSize: c.headers, HeadersCut: f.cut,

@@ -110,6 +110,7 @@ func (p *Parser) dropFlow(f *flow) {
 		p.cfg.stats.Messages++
 		p.cfg.stats.DropEnded++
 	}
+	p.settle(f)
 	f.state = lost
 }
 

@@ -127,3 +127,34 @@ func TestSecrets(t *testing.T) {
 		assert.NotContains(t, string(c.p.flow[Request].buf[:cap(c.p.flow[Request].buf)]), "secret", "cut at %d", i)
 	}
 }
+
+// Messages that a hole hides are counted by their bytes: exactly, as they have one size.
+func TestHidden(t *testing.T) {
+	one := "PUB orders.eu 5\r\nhello\r\n"
+	for _, first := range []int{0, 1, 5, len(one) - 3, len(one)} {
+		for _, last := range []int{0, 1, 5, len(one) - 3} {
+			c := newConn(t)
+			c.p.Opened()
+			const before, within, after = 3000, 1000, 3
+			all := strings.Repeat(one, before+within+after)
+			from, to := before*len(one)+first, (before+within)*len(one)+last
+			c.whole(Request, all[:from])
+			c.p.Skip(Request, int64(to-from))
+			c.whole(Request, all[to:])
+			c.close()
+			st := c.cfg.Stats()
+			assert.EqualValues(t, before+within+after, st.Emitted+st.Drops()+st.HiddenMessages, "from %d to %d: %+v", first, last, st)
+			assert.EqualValues(t, 1, st.Gaps)
+		}
+	}
+	// What is hidden up to the end of a connection counts as well, and no line without a message.
+	c := newConn(t)
+	c.p.Opened()
+	c.whole(Request, one+one)
+	c.p.Skip(Request, int64(len("PING\r\n")))
+	c.whole(Request, one)
+	assert.Zero(t, c.cfg.Stats().HiddenMessages)
+	c.p.Skip(Request, int64(7*len(one)))
+	c.p.EOF(Request, 1)
+	assert.EqualValues(t, 7, c.cfg.Stats().HiddenMessages)
+}

@@ -248,7 +248,7 @@ func (p *Parser) readyForQuery() {
 	}
 	if p.q.n == 0 {
 		p.head = head{}
-		if p.tx == 'I' && len(p.tables.portals) > 0 {
+		if p.tx == 'I' {
 			p.dropPortals()
 		}
 	} else {

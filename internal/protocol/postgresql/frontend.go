@@ -210,7 +210,7 @@ func (p *Parser) describe(b []byte) {
 	if name, _, ok := cstring(b[min(1, len(b)):]); ok && len(b) > 0 {
 		if b[0] == 'S' {
 			s = p.statementOf(name)
-		} else if o, found := p.tables.portals[string(name)]; found {
+		} else if o, found := p.tables.portal(name); found {
 			s = o.st.use()
 		}
 	}
@@ -223,11 +223,10 @@ func (p *Parser) execute(b []byte) {
 	var s *statement
 	continued := false
 	name, _, ok := cstring(b)
-	if o, found := p.tables.portals[string(name)]; ok && found {
+	if o, found := p.tables.portal(name); ok && found {
 		s, continued = o.st.use(), o.started
-		if !o.started {
-			o.started = true
-			p.tables.portals[string(name)] = o
+		if !continued {
+			p.tables.started(name, o)
 		}
 	}
 	joins := p.open && s != nil && !continued && p.q.tail().bind > 0
@@ -245,7 +244,7 @@ func (p *Parser) closeNamed(b []byte) {
 			s = p.statementOf(name)
 			p.dropStatement(name)
 		} else {
-			if o, found := p.tables.portals[string(name)]; found {
+			if o, found := p.tables.portal(name); found {
 				s = o.st.use()
 			}
 			p.dropPortal(name)

@@ -98,6 +98,9 @@ func (c *conn) check() {
 		c.t.Fatalf("queue: %d of %d barriers, %d of %d syncs", barriers, c.p.q.barriers, syncs, c.p.q.syncs)
 	}
 	bytes := 0
+	if u := c.p.tables.unnamed; u != nil {
+		bytes += u.size()
+	}
 	for k, st := range c.p.tables.statements {
 		bytes += st.size()
 		if k != string(st.name) || st.refs < 1 {

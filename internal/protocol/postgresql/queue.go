@@ -222,7 +222,7 @@ func (p *Parser) finish(o Outcome, r CloseReason, end, ts uint64) {
 	if o == Truncated {
 		e.ResponseSize = -1
 	}
-	if it.parse > 0 && (h.failed || o == Skipped) && p.tables.statements[string(it.st.name)] == it.st {
+	if it.parse > 0 && (h.failed || o == Skipped) && p.tables.statement(it.st.name) == it.st {
 		p.dropStatement(it.st.name) // it was never made
 	}
 	p.cfg.stats.Exchanges++

@@ -58,29 +58,63 @@ func (s *statement) use() *statement {
 // size is what a table pays for an entry.
 func (s *statement) size() int { return len(s.text) + 2*len(s.name) + 64 }
 
-// tables are the statements and portals of one connection by name; "" is the unnamed one.
+// tables are the statements and portals of one connection by name. The unnamed ones, which most
+// clients use for every query, are kept beside the maps.
 type tables struct {
 	statements map[string]*statement
 	portals    map[string]portal
-	bytes      int // of the statements
+	bytes      int // of the statements, with the unnamed one
+
+	unnamed       *statement // nil: none
+	unnamedPortal portal     // without a statement: none
+}
+
+func (t *tables) statement(name []byte) *statement {
+	if len(name) == 0 {
+		return t.unnamed
+	}
+	return t.statements[string(name)]
+}
+
+func (t *tables) portal(name []byte) (portal, bool) {
+	if len(name) == 0 {
+		return t.unnamedPortal, t.unnamedPortal.st != nil
+	}
+	o, ok := t.portals[string(name)]
+	return o, ok
+}
+
+// started notes the first Execute of a portal.
+func (t *tables) started(name []byte, o portal) {
+	o.started = true
+	if len(name) == 0 {
+		t.unnamedPortal = o
+	} else {
+		t.portals[string(name)] = o
+	}
 }
 
 // setStatement takes over the caller's reference.
 func (p *Parser) setStatement(s *statement) {
 	t := &p.tables
 	p.dropStatement(s.name)
-	if len(t.statements) >= p.cfg.maxStatements || t.bytes+s.size() > tableTexts*p.cfg.maxText {
+	fits := func() bool {
+		return (len(s.name) == 0 || len(t.statements) < p.cfg.maxStatements) && t.bytes+s.size() <= tableTexts*p.cfg.maxText
+	}
+	if !fits() {
 		// Statements of a connection have a long life: forget any one, not the newest.
-		for k, old := range t.statements {
-			if k == "" && len(t.statements) > 1 {
-				continue
-			}
+		for _, old := range t.statements {
 			p.dropStatement(old.name)
 			p.cfg.stats.StatementsForgotten++
-			if len(t.statements) < p.cfg.maxStatements && t.bytes+s.size() <= tableTexts*p.cfg.maxText {
+			if fits() {
 				break
 			}
 		}
+	}
+	if len(s.name) == 0 {
+		t.unnamed = s
+		t.bytes += s.size()
+		return
 	}
 	if t.statements == nil {
 		t.statements = make(map[string]*statement)
@@ -90,16 +124,22 @@ func (p *Parser) setStatement(s *statement) {
 }
 
 func (p *Parser) dropStatement(name []byte) {
-	if s, ok := p.tables.statements[string(name)]; ok {
-		p.tables.bytes -= s.size()
-		delete(p.tables.statements, string(s.name))
-		p.cfg.release(s)
+	s := p.tables.statement(name)
+	if s == nil {
+		return
 	}
+	p.tables.bytes -= s.size()
+	if len(name) == 0 {
+		p.tables.unnamed = nil
+	} else {
+		delete(p.tables.statements, string(s.name))
+	}
+	p.cfg.release(s)
 }
 
 // statementOf gives a new reference to the statement of that name, known or not.
 func (p *Parser) statementOf(name []byte) *statement {
-	if s, ok := p.tables.statements[string(name)]; ok {
+	if s := p.tables.statement(name); s != nil {
 		return s.use()
 	}
 	return p.cfg.newStatement(name, nil, false, false)
@@ -109,6 +149,10 @@ func (p *Parser) statementOf(name []byte) *statement {
 func (p *Parser) setPortal(name []byte, s *statement) {
 	t := &p.tables
 	p.dropPortal(name)
+	if len(name) == 0 {
+		t.unnamedPortal = portal{st: s.use()}
+		return
+	}
 	if len(name) > maxName || len(t.portals) >= p.cfg.maxStatements {
 		p.cfg.stats.StatementsForgotten++
 		return
@@ -120,6 +164,11 @@ func (p *Parser) setPortal(name []byte, s *statement) {
 }
 
 func (p *Parser) dropPortal(name []byte) {
+	if len(name) == 0 {
+		p.cfg.release(p.tables.unnamedPortal.st)
+		p.tables.unnamedPortal = portal{}
+		return
+	}
 	if o, ok := p.tables.portals[string(name)]; ok {
 		delete(p.tables.portals, string(name))
 		p.cfg.release(o.st)
@@ -128,6 +177,7 @@ func (p *Parser) dropPortal(name []byte) {
 
 // dropPortals forgets all portals: they end with their transaction.
 func (p *Parser) dropPortals() {
+	p.dropPortal(nil)
 	if len(p.tables.portals) == 0 {
 		return
 	}
@@ -138,6 +188,7 @@ func (p *Parser) dropPortals() {
 }
 
 func (p *Parser) dropStatements() {
+	p.dropStatement(nil)
 	for k, s := range p.tables.statements {
 		delete(p.tables.statements, k)
 		p.cfg.release(s)
