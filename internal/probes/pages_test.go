@@ -63,6 +63,7 @@ func (s *sources) page(t testing.TB, m probe.Manifest) string {
 	s.emits(&b, m)
 	s.variants(&b, m)
 	needs(t, &b, m)
+	s.capabilities(&b, m)
 	s.costs(&b, m)
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
@@ -194,6 +195,28 @@ func needs(t testing.TB, b *strings.Builder, m probe.Manifest) {
 		}
 		b.WriteString("\n")
 	}
+}
+
+// capabilities says what a receiver that is not root needs for the probe.
+func (s *sources) capabilities(b *strings.Builder, m probe.Manifest) {
+	if _, ok := s.rights.Variants[m.Name]; !ok {
+		return
+	}
+	var all []string
+	for _, r := range s.rights.Capabilities {
+		if slices.Contains(r.Stopped, m.Name) {
+			all = append(all, fmt.Sprintf("- `%s`: it does not run without.", r.Capability))
+		} else if blind := r.Blind[m.Name]; len(blind) > 0 {
+			all = append(all, fmt.Sprintf("- `%s`: without it nothing is said of %s.", r.Capability, strings.Join(blind, "; ")))
+		}
+	}
+	fmt.Fprintf(b, "## The rights it needs\n\n")
+	if len(all) == 0 {
+		fmt.Fprintf(b, "None but those of %s.\n\n", or(links(m.DependsOn), "any program"))
+		return
+	}
+	fmt.Fprintf(b, "Found by taking them away one by one on Linux %s, %s; [support.md](../support.md#the-rights-that-each-probe-needs) tells of others:\n\n%s\n\n",
+		s.rights.Kernel, s.rights.Arch, strings.Join(all, "\n"))
 }
 
 // costs says what was measured.

@@ -28,6 +28,7 @@ type sources struct {
 	code     map[string]string // of each probe
 	sections []section         // of docs/metrics.md
 	rows     []support.Row
+	rights   *support.Rights
 	measured []cost
 }
 
@@ -97,6 +98,8 @@ func newSources(t testing.TB) *sources {
 	s.sections = sectionsOf(string(text))
 
 	s.rows, err = support.Read("../kernels/support/results.json")
+	require.NoError(t, err)
+	s.rights, err = support.ReadRights("../kernels/support/rights.json")
 	require.NoError(t, err)
 	if text, err = os.ReadFile("testdata/costs.json"); err == nil {
 		require.NoError(t, json.Unmarshal(text, &s.measured))
