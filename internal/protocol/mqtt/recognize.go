@@ -50,7 +50,7 @@ func Recognize(b []byte) (Direction, Verdict) {
 	whole := int64(len(rest)) == size
 	switch b[0] {
 	case ptConnect << 4:
-		if size < 10 {
+		if size < 10 || size > maxConnect {
 			return Request, No
 		}
 		_, v := protocolName(rest)
@@ -140,8 +140,12 @@ func isSuback(b []byte) bool {
 	return ok && codes(rest)
 }
 
-// maxOther bounds packets but PUBLISH where their beginning is not certain, in bytes.
-const maxOther = 1 << 16
+// maxOther bounds packets but PUBLISH where their beginning is not certain, and maxConnect
+// CONNECT, which has five texts and their lengths beside what is small, in bytes.
+const (
+	maxOther   = 1 << 16
+	maxConnect = 6 * maxOther
+)
 
 // resync looks for a packet: at the beginning of b, if that is a segment's, and elsewhere for
 // two whole publishes that follow each other up to the end or to another packet. It gives the
@@ -163,6 +167,16 @@ func resync(d Direction, v version, b []byte, segmentStart bool) (int, bool) {
 	return len(b), false
 }
 
+func maxSize(first byte) int64 {
+	switch first >> 4 {
+	case ptPublish:
+		return 1 << 28
+	case ptConnect:
+		return maxConnect
+	}
+	return maxOther
+}
+
 // chain follows at most so many packets and counts the whole publishes among them. It tells
 // whether all are valid as far as they are there.
 func chain(d Direction, v version, b []byte, most int) (publishes int, ok bool) {
@@ -181,7 +195,7 @@ func chain(d Direction, v version, b []byte, most int) (publishes int, ok bool) 
 		if n == 0 {
 			return publishes, true
 		}
-		if !validSize(first, size) || first>>4 != ptPublish && size > maxOther {
+		if !validSize(first, size) || size > maxSize(first) {
 			return publishes, false
 		}
 		rest := b[1+n:]
