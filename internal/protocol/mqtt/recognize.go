@@ -27,8 +27,9 @@ func protocolName(b []byte) (version, Verdict) {
 
 // Recognize tells from the first bytes of a direction whether a packet starts there that only
 // one side sends, and which: CONNECT, also without its fixed header, which some servers read
-// alone; CONNACK; SUBSCRIBE and SUBACK, PINGREQ and PINGRESP when b is all of it. PUBLISH goes
-// both ways.
+// alone; CONNACK; SUBSCRIBE and SUBACK, PINGREQ and PINGRESP when b is all of it. PUBLISH and
+// all that acknowledges it go both ways, with the same bytes: a connection joined later on
+// which nothing else passes has no direction that could be told, so it is not recognised.
 func Recognize(b []byte) (Direction, Verdict) {
 	if len(b) == 0 {
 		return Request, NeedMore
