@@ -35,7 +35,7 @@ func headVerdict(d Direction, b []byte) Verdict {
 		return Yes
 	}
 	if len(b) >= 4 {
-		if n := int64(int32(binary.LittleEndian.Uint32(b))); n < headerLen+8 || n > maxMessage {
+		if n := int64(int32(binary.LittleEndian.Uint32(b))); n < headerLen+6 || n > maxMessage {
 			return No
 		}
 	}

@@ -27,8 +27,9 @@ func protocolName(b []byte) (version, Verdict) {
 
 // Recognize tells from the first bytes of a direction whether a packet starts there that only
 // one side sends, and which: CONNECT, also without its fixed header, which some servers read
-// alone; CONNACK; SUBSCRIBE and SUBACK, PINGREQ and PINGRESP when b is all of it. PUBLISH goes
-// both ways.
+// alone; CONNACK; SUBSCRIBE and SUBACK, PINGREQ and PINGRESP when b is all of it. PUBLISH and
+// all that acknowledges it go both ways, with the same bytes: a connection joined later on
+// which nothing else passes has no direction that could be told, so it is not recognised.
 func Recognize(b []byte) (Direction, Verdict) {
 	if len(b) == 0 {
 		return Request, NeedMore
@@ -50,7 +51,7 @@ func Recognize(b []byte) (Direction, Verdict) {
 	whole := int64(len(rest)) == size
 	switch b[0] {
 	case ptConnect << 4:
-		if size < 10 {
+		if size < 10 || size > maxConnect {
 			return Request, No
 		}
 		_, v := protocolName(rest)
@@ -140,8 +141,12 @@ func isSuback(b []byte) bool {
 	return ok && codes(rest)
 }
 
-// maxOther bounds packets but PUBLISH where their beginning is not certain, in bytes.
-const maxOther = 1 << 16
+// maxOther bounds packets but PUBLISH where their beginning is not certain, and maxConnect
+// CONNECT, which has five texts and their lengths beside what is small, in bytes.
+const (
+	maxOther   = 1 << 16
+	maxConnect = 6 * maxOther
+)
 
 // resync looks for a packet: at the beginning of b, if that is a segment's, and elsewhere for
 // two whole publishes that follow each other up to the end or to another packet. It gives the
@@ -163,6 +168,16 @@ func resync(d Direction, v version, b []byte, segmentStart bool) (int, bool) {
 	return len(b), false
 }
 
+func maxSize(first byte) int64 {
+	switch first >> 4 {
+	case ptPublish:
+		return 1 << 28
+	case ptConnect:
+		return maxConnect
+	}
+	return maxOther
+}
+
 // chain follows at most so many packets and counts the whole publishes among them. It tells
 // whether all are valid as far as they are there.
 func chain(d Direction, v version, b []byte, most int) (publishes int, ok bool) {
@@ -181,7 +196,7 @@ func chain(d Direction, v version, b []byte, most int) (publishes int, ok bool) 
 		if n == 0 {
 			return publishes, true
 		}
-		if !validSize(first, size) || first>>4 != ptPublish && size > maxOther {
+		if !validSize(first, size) || size > maxSize(first) {
 			return publishes, false
 		}
 		rest := b[1+n:]

@@ -33,6 +33,9 @@
 // # Secrets
 //
 // Of the login only the names of user and database are kept; it is read byte by byte and
-// authentication data passes without being buffered. Query texts are handed on raw: sanitise
+// authentication data passes without being buffered. The capture of this receiver copies of a
+// login only what stands before the user's name: the database's name stands behind the answer
+// to the server's challenge, which must not leave the kernel. So [Exchange.Database] is known
+// there from COM_INIT_DB on. Query texts are handed on raw: sanitise
 // them before they leave the process.
 package mysql
