@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -22,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/ebpfreceiver/ebpfreceiver"
@@ -120,6 +122,9 @@ func (e *execs) handle(record []byte) {
 	r := e.emit.LogRecord(p)
 	r.SetEventName("example.exec")
 	r.SetTimestamp(e.clock.Timestamp(e.clock.Now()))
+	r.SetSeverityNumber(plog.SeverityNumberInfo)
+	r.Body().SetStr(fmt.Sprintf("process %d ran an executable", p.PID))
+	r.Attributes().PutInt("process.pid", int64(p.PID))
 	e.counts.Delivered++
 }
 
@@ -183,12 +188,14 @@ func Example() {
 			service, _ := resource.Resource().Attributes().Get("service.name")
 			for _, scope := range resource.ScopeLogs().All() {
 				for _, r := range scope.LogRecords().All() {
-					fmt.Println(service.Str(), r.EventName())
+					pid, _ := r.Attributes().Get("process.pid")
+					body := strings.ReplaceAll(r.Body().Str(), pid.AsString(), "PID")
+					fmt.Printf("%s %s %v %q %v\n", service.Str(), r.EventName(), r.SeverityNumber(), body, pid.Int() == int64(cmd.Process.Pid))
 				}
 			}
 		}
 	}
-	// Output: sleeper example.exec
+	// Output: sleeper example.exec Info "process PID ran an executable" true
 }
 
 func copyFile(to, from string) error {

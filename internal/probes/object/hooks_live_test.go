@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 )
@@ -144,6 +145,7 @@ func TestLiveExampleByTags(t *testing.T) {
 	require.Len(t, records, 1)
 	assert.Equal(t, "watched", records[0].resource["service.name"])
 	assert.Equal(t, "example.exec", records[0].EventName())
+	assert.Equal(t, plog.SeverityNumberInfo, records[0].SeverityNumber())
 	assert.EqualValues(t, cmd.Process.Pid, records[0].resource["process.pid"])
 	assert.Equal(t, map[string]any{"process.pid": int64(cmd.Process.Pid)}, records[0].attrs())
 	assert.Equal(t, fmt.Sprintf("process %d ran an executable", cmd.Process.Pid), records[0].Body().Str())
