@@ -118,6 +118,12 @@ bench-load: install-deps ## what the receiver costs a loaded nginx or Go server,
 	bin/loadbench -server go $(BENCHLOAD)
 	bin/loadbench -server go -tls $(BENCHLOAD)
 
+SOAK ?= 30m
+
+.PHONY: soak
+soak: build ## observe the collector under mixed load for SOAK, and write docs/soak.md (as root; not in CI)
+	$(GO) test -count=1 -timeout 2h -run TestSoak ./internal/acceptance -soak $(SOAK) -soak-report $(CURDIR)/docs/soak.md
+
 .PHONY: fuzz
 fuzz: ## each fuzz test for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
