@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -185,6 +186,22 @@ func viaDup(fd int, role string, w *way, path string) error {
 	return conduct(other, role, w, path)
 }
 
+// known is what a receiver is given to handle an exec. Until it has, it knows the
+// process by what it was before.
+const known = 500 * time.Millisecond
+
+// after gives what can be read some time later.
+type after struct {
+	delay time.Duration
+	io.Reader
+}
+
+func (a *after) Read(b []byte) (int, error) {
+	time.Sleep(a.delay)
+	a.delay = 0
+	return a.Reader.Read(b)
+}
+
 // start starts this program once more, in a role, with one descriptor.
 func start(role string, f *os.File, args ...string) (*exec.Cmd, error) {
 	self, err := os.Executable()
@@ -193,7 +210,7 @@ func start(role string, f *os.File, args ...string) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env = []string{roleKey + "=" + role, "OTEL_SERVICE_NAME=" + role}
-	cmd.Stdin, cmd.Stderr, cmd.ExtraFiles = strings.NewReader("\n"), os.Stderr, []*os.File{f}
+	cmd.Stdin, cmd.Stderr, cmd.ExtraFiles = &after{known, strings.NewReader("\n")}, os.Stderr, []*os.File{f}
 	return cmd, cmd.Start()
 }
 
