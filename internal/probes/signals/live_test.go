@@ -88,11 +88,11 @@ func TestWhoKilledWhom(t *testing.T) {
 
 // Signals that are caught or ignored end nothing.
 func TestCaughtSignals(t *testing.T) {
-	cmd := exec.Command("bash", "-c", "trap '' TERM; trap 'n=1' USR1; for i in 1 2 3; do kill -USR1 $$; kill -TERM $$; done; kill -HUP $$; sleep 1")
+	cmd := exec.Command("bash", "-c", "trap '' TERM; trap 'n=1' USR1; for i in 1 2 3; do kill -USR1 $$; kill -TERM $$; done; kill -USR2 $$; sleep 1")
 	records, c := run(t, func() { require.Error(t, cmd.Run()) })
 	found := of(records, cmd.Process.Pid)
 	require.Len(t, found, 1)
-	assert.Equal(t, "SIGHUP", found[0].Attr(attrSignal))
+	assert.Equal(t, "SIGUSR2", found[0].Attr(attrSignal))
 	assert.Contains(t, found[0].Body().Str(), "which it sent itself")
 	assert.Zero(t, c.Incomplete)
 }
