@@ -256,9 +256,13 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 	})
 	worked := time.Now()
 	if _, ok := runs["http"]; ok {
-		// What has not come by then is missed below.
-		for began := time.Now(); o.sinks.traces.SpanCount() < o.work.exchanges() && time.Since(began) < 90*time.Second; {
+		// What has not come by then is missed below. After a loss not all will come.
+		patience := 90 * time.Second
+		for began := time.Now(); o.sinks.traces.SpanCount() < o.work.exchanges() && time.Since(began) < patience; {
 			time.Sleep(50 * time.Millisecond)
+			if len(o.sinks.lost(t)) > 0 {
+				patience = 10 * time.Second
+			}
 		}
 	}
 	tellCosts(t, o.work)
