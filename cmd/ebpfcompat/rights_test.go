@@ -8,7 +8,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 )
 
 // asKey in the environment makes the test binary the command itself, "bare"
@@ -54,14 +54,7 @@ func TestRights(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
 	program := filepath.Join(dir, "ebpfcompat")
-	in, err := os.Open("/proc/self/exe")
-	require.NoError(t, err)
-	defer in.Close()
-	out, err := os.OpenFile(program, os.O_CREATE|os.O_WRONLY, 0o755)
-	require.NoError(t, err)
-	_, err = io.Copy(out, in)
-	require.NoError(t, err)
-	require.NoError(t, out.Close())
+	livetest.CopySelf(t, program)
 
 	as := func(capabilities ...uintptr) *syscall.SysProcAttr {
 		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, AmbientCaps: capabilities}

@@ -48,10 +48,10 @@ func TestLiveCosts(t *testing.T) {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 	require.NoError(t, err)
 	defer stats.Close()
-	before := programs(t)
+	before := livetest.Programs(t)
 	stop := runAll(t)
 	work(t)
-	found := programs(t)
+	found := livetest.Programs(t)
 	stop()
 
 	var uts unix.Utsname
@@ -66,8 +66,8 @@ func TestLiveCosts(t *testing.T) {
 			require.NoError(t, err)
 			for name := range spec.Programs {
 				for id, p := range found {
-					if _, old := before[id]; !old && p.name == name && p.calls > 0 {
-						c.Programs = append(c.Programs, programCost{name, p.calls, uint64(p.time.Nanoseconds()) / p.calls})
+					if _, old := before[id]; !old && p.Name == name && p.Calls > 0 {
+						c.Programs = append(c.Programs, programCost{name, p.Calls, uint64(p.Time.Nanoseconds()) / p.Calls})
 					}
 				}
 			}
@@ -83,37 +83,6 @@ func TestLiveCosts(t *testing.T) {
 	require.NoError(t, err)
 	t.Logf("%s", text)
 	require.NoError(t, os.WriteFile("testdata/costs.json", append(text, '\n'), 0o600))
-}
-
-type measuredProgram struct {
-	name  string
-	calls uint64
-	time  time.Duration
-}
-
-// programs are those that are loaded, by ID.
-func programs(t testing.TB) map[ebpf.ProgramID]measuredProgram {
-	t.Helper()
-	all := map[ebpf.ProgramID]measuredProgram{}
-	for id := ebpf.ProgramID(0); ; {
-		next, err := ebpf.ProgramGetNextID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			return all
-		}
-		require.NoError(t, err)
-		id = next
-		p, err := ebpf.NewProgramFromID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // it has just gone
-		}
-		require.NoError(t, err)
-		info, err := p.Info()
-		require.NoError(t, err)
-		stats, err := p.Stats()
-		require.NoError(t, err)
-		require.NoError(t, p.Close())
-		all[id] = measuredProgram{info.Name, stats.RunCount, stats.Runtime}
-	}
 }
 
 // runAll runs a receiver with all probes that are configured by nothing but their name.

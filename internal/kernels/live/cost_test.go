@@ -6,7 +6,6 @@
 package live
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels/support"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 )
 
 // costs lets the kernel measure the time that programs run, until the test ends.
@@ -34,29 +34,14 @@ func costs(t *testing.T) {
 // not in it.
 func spent(t *testing.T, prefix string) (all time.Duration, each []string) {
 	t.Helper()
-	for id := ebpf.ProgramID(0); ; {
-		next, err := ebpf.ProgramGetNextID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			slices.Sort(each)
-			return all, each
-		}
-		require.NoError(t, err)
-		id = next
-		p, err := ebpf.NewProgramFromID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // it has just gone
-		}
-		require.NoError(t, err)
-		info, err := p.Info()
-		require.NoError(t, err)
-		stats, err := p.Stats()
-		require.NoError(t, err)
-		require.NoError(t, p.Close())
-		if strings.HasPrefix(info.Name, prefix) && stats.RunCount > 0 {
-			all += stats.Runtime
-			each = append(each, fmt.Sprintf("%s %d × %d ns", info.Name, stats.RunCount, stats.Runtime.Nanoseconds()/int64(stats.RunCount)))
+	for _, p := range livetest.Programs(t) {
+		if strings.HasPrefix(p.Name, prefix) && p.Calls > 0 {
+			all += p.Time
+			each = append(each, fmt.Sprintf("%s %d × %d ns", p.Name, p.Calls, p.Time.Nanoseconds()/int64(p.Calls)))
 		}
 	}
+	slices.Sort(each)
+	return all, each
 }
 
 // tellCosts tells what the programs of a receiver that still runs cost the workload.

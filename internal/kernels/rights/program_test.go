@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 )
 
 // nameServer is asked by the programs. A test of dns has 127.0.0.77.
@@ -107,7 +109,7 @@ type program struct {
 func run(t *testing.T, dir, kind string) *program {
 	t.Helper()
 	exe := filepath.Join(dir, strings.ReplaceAll(kind, " ", "-"))
-	copyFile(t, exe)
+	livetest.CopySelf(t, exe)
 	p := &program{kind: kind, cmd: exec.Command(exe)}
 	p.cmd.Env = []string{roleKey + "=serve", "OTEL_SERVICE_NAME=" + named + kind}
 	switch kind {
@@ -157,17 +159,4 @@ func (p *program) end(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.in.Close())
 	require.NoError(t, p.cmd.Wait())
-}
-
-// copyFile makes a copy of the test binary that every user can run.
-func copyFile(t *testing.T, path string) {
-	t.Helper()
-	in, err := os.Open("/proc/self/exe")
-	require.NoError(t, err)
-	defer in.Close()
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
-	require.NoError(t, err)
-	_, err = io.Copy(out, in)
-	require.NoError(t, err)
-	require.NoError(t, out.Close())
 }
