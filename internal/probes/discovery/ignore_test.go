@@ -34,7 +34,8 @@ func TestLiveIgnore(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, cmd.Start())
 				t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
-				w.eventually(t, "the exec", func() bool { return w.Lookup(uint32(cmd.Process.Pid), 0) != nil })
+				// The kernel forgets at an exec what it was told. Start returns a little before that.
+				w.eventually(t, "the exec", func() bool { return len(w.of(cmd.Process.Pid, discovery.Exec)) == 1 })
 				return cmd, func() {
 					_, err := in.Write([]byte("\n"))
 					require.NoError(t, err)
@@ -54,6 +55,9 @@ func TestLiveIgnore(t *testing.T) {
 
 			require.NoError(t, w.Ignore(pid, info.StartTime))
 			assert.EqualValues(t, stateIgnored, state(pid))
+			exec := w.of(int(pid), discovery.Exec)[0]
+			w.table.Handle(&exec)
+			assert.EqualValues(t, stateIgnored, state(pid), "a decision on what was before does not undo it")
 			fork()
 			var child uint32
 			w.eventually(t, "the child", func() bool {
@@ -72,11 +76,10 @@ func TestLiveIgnore(t *testing.T) {
 			gone, _ := begin()
 			goneInfo := w.Lookup(uint32(gone.Process.Pid), 0)
 			w.eventually(t, "the decision", func() bool { return state(uint32(gone.Process.Pid)) == stateSelected })
-			before := w.Selected()
 			require.NoError(t, w.Ignore(goneInfo.PID, goneInfo.StartTime))
 			require.NoError(t, gone.Process.Kill())
 			_ = gone.Wait()
-			assert.Equal(t, before, w.Selected(), "nobody tells")
+			assert.True(t, w.table.Selected(goneInfo.PID, goneInfo.StartTime), "nobody tells")
 			require.NoError(t, w.Observe(goneInfo.PID, goneInfo.StartTime, livetest.Clock{}.Now()))
 			assert.False(t, w.table.Selected(goneInfo.PID, goneInfo.StartTime))
 			require.NoError(t, w.Ignore(goneInfo.PID, goneInfo.StartTime), "it is gone")

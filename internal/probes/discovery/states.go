@@ -23,7 +23,7 @@ func (d *states) Set(pid uint32, start uint64, decision discovery.Decision, at u
 	selected, reported := decision.Selected, at != 0
 	if pid == d.selection.Self {
 		selected, reported = false, false
-	} else if reported && d.undecidedAgain(pid, at) {
+	} else if reported && d.overtaken(pid, selected, at) {
 		return
 	} else if selected == d.selection.All() {
 		// Whether or not it was there, now it is not.
@@ -46,11 +46,15 @@ func (d *states) Set(pid uint32, start uint64, decision discovery.Decision, at u
 	d.logger.Debug("Could not make a decision on a process known.", zap.Uint32("pid", pid), zap.Error(err))
 }
 
-// undecidedAgain tells that the process waits for a decision on a later event
-// than that of the given time, as when it was forked and has called exec since.
-func (d *states) undecidedAgain(pid uint32, at uint64) bool {
+// overtaken tells that what the kernel knows of a process is later than the event of the given
+// time: that it waits for another decision, as when it was forked and has called exec since, or
+// that it was ignored meanwhile, which events of their own undo there.
+func (d *states) overtaken(pid uint32, selected bool, at uint64) bool {
 	var p proc
-	return d.procs.Lookup(pid, p.bytes()) == nil && p.state == statePending && p.more != uint32(at)
+	if d.procs.Lookup(pid, p.bytes()) != nil {
+		return false
+	}
+	return p.state == statePending && p.more != uint32(at) || p.state == stateIgnored && selected
 }
 
 // Selected implements [discovery.States].
