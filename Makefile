@@ -43,9 +43,9 @@ test-unit: ## tests that need no root, with the race detector
 	$(GO) test -race -short -timeout $(TIMEOUT) ./...
 
 .PHONY: test-live
-test-live: build ## all tests, with those that load programs into the running kernel (as root)
+test-live: build $(TOOLS)/gotestsum ## all tests, with those that load programs into the running kernel (as root)
 	@[[ $$(id -u) -eq 0 ]] || { echo "The live tests load eBPF programs and need root." >&2; exit 1; }
-	$(GO) test -count=1 -p 1 -timeout $(TIMEOUT) ./... # one at a time: they observe the same machine
+	scripts/test-again.sh ./... -count=1 -p=1 -timeout=$(TIMEOUT) # one at a time: they observe the same machine
 
 # Kernels to boot, as internal/kernels/fetch.sh takes them, and those among them to boot in each mode of LOCKDOWN, too.
 KERNELS ?= 5.10 6.1 6.12 6.18 7 6.12/arm64
@@ -58,9 +58,9 @@ kernels: ## fetch the kernels that tests read and boot (as root)
 	internal/kernels/fetch.sh $(KERNELS)
 
 .PHONY: test-kernels
-test-kernels: kernels ## boot other kernels and run there what matters: KERNELS=6.1 boots one (as root)
+test-kernels: kernels $(TOOLS)/gotestsum ## boot other kernels and run there what matters: KERNELS=6.1 boots one (as root)
 	KERNELS="$(KERNELS)" LOCKDOWN="$(LOCKDOWN)" LOCKDOWN_ON="$(LOCKDOWN_ON)" UPDATE_GOLDEN=$(UPDATE) \
-		$(GO) test -count=1 -v -timeout 60m -run TestKernels ./internal/kernels
+		scripts/test-again.sh ./internal/kernels -count=1 -v -timeout=60m -run TestKernels
 	UPDATE_GOLDEN=$(UPDATE) $(GO) test -count=1 -run TestRecord ./internal/kernels/support
 
 .PHONY: docs
@@ -129,11 +129,12 @@ fuzz: ## each fuzz test for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: tools
-tools: $(TOOLS)/mdatagen $(TOOLS)/builder $(TOOLS)/golangci-lint ## build the tools into .tools/bin
+tools: $(TOOLS)/mdatagen $(TOOLS)/builder $(TOOLS)/golangci-lint $(TOOLS)/gotestsum ## build the tools into .tools/bin
 
 $(TOOLS)/mdatagen: PACKAGE := go.opentelemetry.io/collector/cmd/mdatagen
 $(TOOLS)/builder: PACKAGE := go.opentelemetry.io/collector/cmd/builder
 $(TOOLS)/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/gotestsum: PACKAGE := gotest.tools/gotestsum
 $(TOOLS)/%: internal/tools/go.mod internal/tools/go.sum
 	@mkdir -p $(@D)
 	$(GO) build -C internal/tools -o $(CURDIR)/$@ $(PACKAGE)
