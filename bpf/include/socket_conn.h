@@ -73,7 +73,9 @@ struct conn {
 	__u32 body_len; /* of its body */
 	__u32 host_now;	 /* a number for its Host field */
 	__u32 host_sent; /* the same for the last one that user space knows */
-	__u64 told;	 /* when that was, ns */
+	__u16 head_at;	 /* of the last response that was scanned: where its head ended, */
+	__u16 length_at; /* and where the value of Content-Length began; 0: it had none */
+	__u64 told;	 /* when host_sent was told, ns */
 	__u64 number;	 /* of the connection, the same at both ends */
 	__u64 plain;	 /* of an encrypted connection: where its plaintext is */
 	__u64 owner;	 /* of a plaintext: the library's object that has it, 0 until known */
@@ -101,6 +103,8 @@ struct {
 struct scratch {
 	__u8 last[2 * 8]; /* room of its own for the end of a segment */
 	__u64 starts; /* requests that begin in the piece of HTTP/2 at hand */
+	__u32 summaries; /* that were sent so far */
+	__u32 pad;
 	struct rec rec; /* the data come right behind it */
 	__u8 data[STORED_MAX + 2 * CAPTURE_MAX];
 };

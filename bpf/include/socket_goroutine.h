@@ -23,6 +23,17 @@ struct {
 	__type(value, struct go_process);
 } go_processes SEC(".maps");
 
+/* A bit for each process ID, less what is above 65535, that may be in there: most programs
+ * are none of Go's, and learn so without a hash. */
+#define GO_MARKS 1024
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, GO_MARKS);
+	__type(key, __u32);
+	__type(value, __u64);
+} go_marks SEC(".maps");
+
 /* A goroutine: the address of its struct runtime.g, which Go uses again when it has
  * ended; then the Daemon "go" clears what is noted. */
 struct goroutine {
@@ -116,9 +127,15 @@ static __always_inline bool serving_has(__u64 id, __u32 seq)
 
 static __always_inline bool is_go(void)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid, at;
+	__u64 *marks;
 
-	return go_followed && bpf_map_lookup_elem(&go_processes, &tgid);
+	if (!go_followed)
+		return false;
+	tgid = bpf_get_current_pid_tgid() >> 32;
+	at = tgid >> 6 & (GO_MARKS - 1);
+	marks = bpf_map_lookup_elem(&go_marks, &at);
+	return marks && *marks >> (tgid & 63) & 1 && bpf_map_lookup_elem(&go_processes, &tgid);
 }
 
 /* The goroutine that is in a system call. False when it is none, as in C code. */

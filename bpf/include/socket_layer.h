@@ -111,7 +111,7 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	__u64 start;
 
 	if (c) {
-		if (c->state != S_TRACKED) {
+		if (unlikely(c->state != S_TRACKED)) {
 			tls_passes(c);
 			return 0;
 		}
@@ -370,13 +370,13 @@ static __always_inline __u32 copy_response(struct conn *c, int d, struct scratch
 static __always_inline bool summarize(struct conn *c, int d, struct scratch *sc, const __u8 *head,
 				      __u32 n, __u32 len, const struct source *src, __u64 now)
 {
-	int status = scan_response((const struct head_bytes *)head, n, len, c->method);
+	int status = scan_response((const struct head_bytes *)head, n, len, c);
 	__u32 size = len - (status >> HEAD_SHIFT);
 	__u64 last = 0;
 
-	if (!status)
+	if (unlikely(!status))
 		return false;
-	if (status & UP_TO_LAST_CHUNK) {
+	if (unlikely(status & UP_TO_LAST_CHUNK)) {
 		if (summary_wants & WANT_SIZES)
 			return false;
 		size = UNKNOWN_SIZE;
@@ -402,14 +402,14 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	__u32 which = SCRATCH_OF(c, d), n, looked, skip, ready = 0, off = 0, rest = 0, most = CAPTURE_MAX;
 	__u8 *look, starts, turn, was;
 
-	if (!c->known[d]) {
+	if (unlikely(!c->known[d])) {
 		c->known[d] = 1;
 		c->next[d] = seq;
 	}
 	/* Seen before: a peek, or the rest of a send that was not taken at once. */
 	skip = c->next[d] - seq;
-	if ((__s32)skip > 0) {
-		if (skip >= len) {
+	if (unlikely((__s32)skip > 0)) {
+		if (unlikely(skip >= len)) {
 			c->last_ts[d] = now;
 			return false;
 		}
@@ -442,12 +442,12 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		}
 	}
 	looked = ready;
-	if (!ready) {
+	if (unlikely(!ready)) {
 		look = sc->data;
 		__builtin_memset(look, 0, LOOK);
 		looked = copy_bytes(d, sc, AT_DATA, len < LOOK ? len : LOOK, src);
 	}
-	if (c->role == ROLE_UNKNOWN) {
+	if (unlikely(c->role == ROLE_UNKNOWN)) {
 		__u32 rules = rules_of(c->tgid, c->lport, c->rport), wanted = wanted_by(rules);
 		__u8 told = PROTO_UNKNOWN;
 
@@ -464,7 +464,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 			c->stored.len = 0;
 		c->proto = m >> 8;
 		m &= 0xff;
-		if (m == MSG_NONE && is_tls_record(look, looked)) {
+		if (unlikely(m == MSG_NONE && is_tls_record(look, looked))) {
 			tls_begin(c, d);
 			return false;
 		}
@@ -487,20 +487,20 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		is_request = m == MSG_REQUEST;
 		one_at_a_time = takes_turns(c->proto);
 		turn = 1; /* what came before it, as a length read by itself, was none */
-	} else if (is_request && may_become_tls(c->proto) && is_handshake(look, looked)) {
+	} else if (unlikely(is_request && may_become_tls(c->proto) && is_handshake(look, looked))) {
 		tls_upgrade(c, d);
 		return false;
 	}
-	if (is_upgrade(look, c->proto, is_request) &&
+	if (unlikely(is_upgrade(look, c->proto, is_request)) &&
 	    !is_forbidden(rules_of(c->tgid, c->lport, c->rport), PROTO_HTTP2))
 		c->proto = PROTO_HTTP2;
-	if (c->proto == PROTO_HTTP2)
+	if (unlikely(c->proto == PROTO_HTTP2))
 		return true;
 	starts = forget(sc->last, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
 	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
 		most = secret_head(look, len, c->proto, turn, was);
-		if (!most) {
+		if (unlikely(!most)) {
 			passed(c, d, now);
 			return false;
 		}
@@ -515,7 +515,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	n = len < c->budget[d] ? len : c->budget[d];
 	if (n > most)
 		n = most;
-	if (!n) {
+	if (unlikely(!n)) {
 		passed_unseen(c, d, sc, look, looked, len, src, now);
 		return false;
 	}
@@ -544,14 +544,14 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	}
 	/* A send that may not fit is reported as far as it was copied; the rest
 	 * shows in the socket's own counter when it was taken. */
-	if (n < len && is_packed(c->proto) && copy_whole(c, len, now)) {
+	if (unlikely(n < len && is_packed(c->proto) && copy_whole(c, len, now))) {
 		rest = len - n;
 		len = n;
 	}
-	if (!accepted)
+	if (unlikely(!accepted))
 		len = n;
 	send_segment(c, d, sc, seq, len, n, ready, starts, is_request, other_seq, src, now);
-	if (rest) {
+	if (unlikely(rest)) {
 		src->off += len;
 		send_parts(c, d, sc, seq + len, rest, src, now);
 	}

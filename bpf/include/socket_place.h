@@ -11,7 +11,6 @@
 /* Set in the length of a copy: a buffer that ends with the head of a message is
  * enough, and what follows is its body. */
 #define HEAD_ONLY (1U << 31)
-#define CRLFCRLF 0x0a0d0a0d
 
 struct gather {
 	__u8 *dst;

@@ -77,6 +77,7 @@ struct head {
 	__u32 at;      /* where the head ends; 0: not found */
 	__u32 line;    /* where the line under way begins */
 	__u32 length_at, host_at, host_end;
+	__u32 letters; /* with which the lines of interest begin */
 	__u8 first;    /* the line under way is the first */
 	__u8 in_host;
 	__u8 chunked;
@@ -89,6 +90,7 @@ struct head {
 #define LOWS 0x7f7f7f7f7f7f7f7fULL
 #define WORD(a, b, c, d, e, f, g, h) ((__u64)FOUR(a, b, c, d) | (__u64)FOUR(e, f, g, h) << 32)
 #define LOWER 0x2020202020202020ULL
+#define CRLFCRLF 0x0a0d0a0d
 
 static __always_inline __u64 word_at(const __u8 *b, __u32 at)
 {
@@ -96,6 +98,25 @@ static __always_inline __u64 word_at(const __u8 *b, __u32 at)
 	if (at >= STORED_MAX)
 		return 0;
 	return *(const __u64 *)(b + at);
+}
+
+/* A bit for the character with which a line begins, the same for both cases of a letter. */
+#define BEGINS(c) (1U << ((c) & 31))
+#define ANY_HEAD (BEGINS('\r') | BEGINS('\n') | BEGINS(' ') | BEGINS('\t') | BEGINS('t') | BEGINS('c') | BEGINS('u'))
+#define REQUEST_HEAD (ANY_HEAD | BEGINS('h') | BEGINS('e') | BEGINS('b') | BEGINS('x'))
+
+/* Tells that the line after an end at at does not matter. Most do not, and a function
+ * call for each would cost more than all the rest. */
+static __always_inline bool is_dull(const struct head *h, __u32 at)
+{
+	__u32 next = at + 1;
+
+	if (h->first || h->in_host || next >= h->len)
+		return false;
+	barrier_var(next);
+	if (next >= STORED_MAX)
+		return false;
+	return !(h->letters >> (h->b[next] & 31) & 1);
 }
 
 /* Looks at the beginning of a header line. Names of which only the first
@@ -173,6 +194,12 @@ static __always_inline void end_line(struct head *h, __u32 at)
 	look_at_line(h, at + 1);
 }
 
+/* Where the lowest bit of found is, in bytes. */
+static __always_inline __u32 lowest(__u64 found)
+{
+	return ((found & -found) >> 7) * 0x0001020304050607ULL >> 56;
+}
+
 /* Takes the ends of lines among the eight bytes from at, a bit for each, until
  * the head ends. */
 static __noinline int take_lines(struct head *h, __u32 at, __u64 found)
@@ -180,8 +207,7 @@ static __noinline int take_lines(struct head *h, __u32 at, __u64 found)
 	__u32 end;
 
 	for (int i = 0; i < 2; i++) {
-		/* The lowest bit's byte. */
-		end = at + (((found & -found) >> 7) * 0x0001020304050607ULL >> 56);
+		end = at + lowest(found);
 		if (end >= h->len)
 			return 1;
 		end_line(h, end);
@@ -207,17 +233,20 @@ static long scan_words(__u64 i, struct head *h)
 	for (int k = 0; k < STRIDE; k += 8) {
 		x = word_at(h->b, at + k) ^ '\n' * ONES;
 		found = ~((x & LOWS) + LOWS | x | LOWS);
-		if (found && take_lines(h, at + k, found))
+		if (!found || (!(found & (found - 1)) && is_dull(h, at + k + lowest(found))))
+			continue;
+		if (take_lines(h, at + k, found))
 			return 1;
 	}
 	return 0;
 }
 
 /* Finds the end of a message's head and the fields that matter here. */
-static __always_inline void scan(struct head *h, const __u8 *b, __u32 len)
+static __always_inline void scan(struct head *h, const __u8 *b, __u32 len, __u32 letters)
 {
 	h->b = b;
 	h->len = len;
+	h->letters = letters;
 	h->first = 1;
 	bpf_loop(STORED_MAX / STRIDE, scan_words, h, 0);
 	if (h->at > len)
@@ -312,7 +341,7 @@ __noinline int scan_request(struct conn *c, __u32 len)
 
 	if (!c || len < 16 || len > STORED_MAX)
 		return UNKNOWN_HEAD;
-	scan(&h, c->request, len);
+	scan(&h, c->request, len, REQUEST_HEAD);
 	if (h.traced)
 		return TRACED;
 	if (!h.at)
@@ -406,6 +435,22 @@ struct head_bytes {
 	__u8 bytes[STORED_MAX + 8];
 };
 
+/* Tells that a head ends where that of the connection's last response did, with
+ * Content-Length at the same place: then it need not be scanned. A server mostly sends the
+ * same fields again, and one that has this field has no other that tells of the length
+ * (RFC 9112, 6.2). */
+static __always_inline bool is_alike(const struct conn *c, const __u8 *b, __u32 n)
+{
+	__u32 end = c->head_at, at = c->length_at;
+
+	if (at < 17 || end > n || end < 4)
+		return false;
+	return (__u32)word_at(b, end - 4) == CRLFCRLF &&
+	       (word_at(b, at - 16) | LOWER) == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
+	       (word_at(b, at - 8) | LOWER) == WORD('l', 'e', 'n', 'g', 't', 'h', ':', ' ') &&
+	       (word_at(b, at - 17) & 0xff) == '\n';
+}
+
 /* In the result of scan_response: complete if the body's last chunk is there. */
 #define UP_TO_LAST_CHUNK (1 << 16)
 
@@ -413,7 +458,7 @@ struct head_bytes {
  * at b. 0 when it is not, or that cannot be told. Where the head ends it says too,
  * in the upper bits. */
 #define HEAD_SHIFT 20
-__noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, __u32 method)
+__noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, struct conn *c)
 {
 	struct head h = {};
 	__u32 status = 0;
@@ -421,7 +466,7 @@ __noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, __u
 	__s32 body;
 	__u64 w;
 
-	if (!b || n < 16)
+	if (!b || !c || n < 16)
 		return 0;
 	if (n > STORED_MAX)
 		n = STORED_MAX;
@@ -437,11 +482,19 @@ __noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, __u
 	}
 	if (status < 200 || status > 599)
 		return 0;
-	scan(&h, b->bytes, n);
-	if (h.odd)
-		return 0;
+	if (is_alike(c, b->bytes, n)) {
+		h.b = b->bytes;
+		h.at = c->head_at;
+		h.length_at = c->length_at;
+	} else {
+		scan(&h, b->bytes, n, ANY_HEAD);
+		if (h.odd)
+			return 0;
+		c->head_at = h.at;
+		c->length_at = h.chunked ? 0 : h.length_at;
+	}
 	status |= h.at << HEAD_SHIFT;
-	if (method == METHOD_HEAD || (status & 0xffff) == 204 || (status & 0xffff) == 304)
+	if (c->method == METHOD_HEAD || (status & 0xffff) == 204 || (status & 0xffff) == 304)
 		return h.at == len ? status : 0;
 	if (h.chunked)
 		return h.length_at ? 0 : status | UP_TO_LAST_CHUNK;
@@ -468,6 +521,7 @@ static __always_inline void send_summary(struct conn *c, struct scratch *sc, __u
 {
 	struct summary *s = (struct summary *)&sc->rec;
 	__u32 size = offsetof(struct summary, target);
+	__u64 flags;
 
 	s->conn = c->id;
 	s->process = c->start;
@@ -486,7 +540,9 @@ static __always_inline void send_summary(struct conn *c, struct scratch *sc, __u
 		size = sizeof(*s);
 	}
 	count(C_SEEN);
-	if (bpf_ringbuf_output(&socket_events, s, size, wakeup_flags())) {
+	/* They are small: it does to look at times whether much is pending. */
+	flags = ++sc->summaries % 16 ? BPF_RB_NO_WAKEUP : wakeup_flags();
+	if (bpf_ringbuf_output(&socket_events, s, size, flags)) {
 		count(C_LOST_RING);
 		count_lost_starts(c->proto, 1);
 	}

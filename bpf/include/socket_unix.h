@@ -44,14 +44,15 @@ static __always_inline bool current_buffers(struct buffers *b)
 
 static __always_inline void unix_moved(struct sock *sk, int d, int len)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct buffers b = {};
 	struct socket *sock;
 	struct fd_conn *c;
+	__u32 tgid;
 
 	if (len <= 0 || sk->__sk_common.skc_family != AF_UNIX || sk->sk_type != SOCK_STREAM)
 		return;
 	sock = sk->sk_socket;
+	tgid = bpf_get_current_pid_tgid() >> 32;
 	if (!sock || !sock->file || proc_state(tgid) == PROC_IGNORED)
 		return;
 	c = fd_conn_of(sk, sock->file->f_inode->i_ino, d, tgid);

@@ -72,7 +72,7 @@ func (i *instrument) look(pid uint32, start uint64) {
 		if !ok {
 			continue
 		}
-		err := i.processes.Put(pid, objectGoProcess{Curg: a.curg})
+		err := errors.Join(i.processes.Put(pid, objectGoProcess{Curg: a.curg}), i.marks.add(pid))
 		switch {
 		case errors.Is(err, ebpf.ErrKeyExist), err == nil:
 		default:
@@ -137,13 +137,19 @@ func (i *instrument) sweep(now uint64) {
 	var pid uint32
 	var p objectGoProcess
 	var dead []uint32
+	var alive marked
 	for it := i.processes.Iterate(); it.Next(&pid, &p); {
 		if i.set.Processes.Lookup(pid, 0) == nil {
 			dead = append(dead, pid)
+		} else {
+			alive.add(pid)
 		}
 	}
 	for _, pid := range dead {
 		i.gone(pid, 0, now)
+	}
+	if err := i.marks.set(&alive); err != nil {
+		i.set.Logger.Debug("Marks of Go programs stay", zap.Error(err))
 	}
 	running, err := discovery.Running()
 	if err != nil {

@@ -39,6 +39,7 @@ type instrument struct {
 	events    discovery.Events
 	coll      *ebpf.Collection
 	processes *ebpf.Map // of the Daemon socket: those that are followed
+	marks     marks     // the same in short
 
 	// mu guards the rest: Attach, Tick and its end may run at a time.
 	mu       sync.Mutex
@@ -77,7 +78,8 @@ func (i *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if i.events, ok = l.Dependencies[discoveryDaemon].(discovery.Events); !ok {
 		return errors.New("the probe \"discovery\" does not tell of processes")
 	}
-	if i.processes = l.Options.MapReplacements["go_processes"]; i.processes == nil {
+	i.processes, i.marks.words = l.Options.MapReplacements["go_processes"], i.socket.GoMarks()
+	if i.processes == nil || i.marks.words == nil {
 		return errors.New("this variant of the probe \"socket\" does not know goroutines")
 	}
 	types := l.Options.Programs.KernelTypes

@@ -57,6 +57,9 @@ type objectConn struct {
 	BodyLen         uint32
 	HostNow         uint32
 	HostSent        uint32
+	HeadAt          uint16
+	LengthAt        uint16
+	_               [4]byte
 	Told            uint64
 	Number          uint64
 	Plain           uint64
@@ -184,11 +187,13 @@ type objectRec struct {
 }
 
 type objectScratch struct {
-	_      structs.HostLayout
-	Last   [16]uint8
-	Starts uint64
-	Rec    objectRec
-	Data   [25088]uint8
+	_         structs.HostLayout
+	Last      [16]uint8
+	Starts    uint64
+	Summaries uint32
+	Pad       uint32
+	Rec       objectRec
+	Data      [25088]uint8
 }
 
 type objectThread struct {
@@ -206,6 +211,7 @@ const (
 	objectMapGoCounters      = "go_counters"
 	objectMapGoGoroutines    = "go_goroutines"
 	objectMapGoHanded        = "go_handed"
+	objectMapGoMarks         = "go_marks"
 	objectMapGoProcesses     = "go_processes"
 	objectMapGoServing       = "go_serving"
 	objectMapProcConfig      = "proc_config"
@@ -283,6 +289,7 @@ type objectMapSpecs struct {
 	GoCounters     *ebpf.MapSpec `ebpf:"go_counters"`
 	GoGoroutines   *ebpf.MapSpec `ebpf:"go_goroutines"`
 	GoHanded       *ebpf.MapSpec `ebpf:"go_handed"`
+	GoMarks        *ebpf.MapSpec `ebpf:"go_marks"`
 	GoProcesses    *ebpf.MapSpec `ebpf:"go_processes"`
 	GoServing      *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig     *ebpf.MapSpec `ebpf:"proc_config"`
@@ -332,6 +339,7 @@ type objectMaps struct {
 	GoCounters     *ebpf.Map `ebpf:"go_counters"`
 	GoGoroutines   *ebpf.Map `ebpf:"go_goroutines"`
 	GoHanded       *ebpf.Map `ebpf:"go_handed"`
+	GoMarks        *ebpf.Map `ebpf:"go_marks"`
 	GoProcesses    *ebpf.Map `ebpf:"go_processes"`
 	GoServing      *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig     *ebpf.Map `ebpf:"proc_config"`
@@ -349,6 +357,7 @@ func (m *objectMaps) Close() error {
 		m.GoCounters,
 		m.GoGoroutines,
 		m.GoHanded,
+		m.GoMarks,
 		m.GoProcesses,
 		m.GoServing,
 		m.ProcConfig,

@@ -57,6 +57,9 @@ type objectConn struct {
 	BodyLen         uint32
 	HostNow         uint32
 	HostSent        uint32
+	HeadAt          uint16
+	LengthAt        uint16
+	_               [4]byte
 	Told            uint64
 	Number          uint64
 	Plain           uint64
@@ -189,11 +192,13 @@ type objectRec struct {
 }
 
 type objectScratch struct {
-	_      structs.HostLayout
-	Last   [16]uint8
-	Starts uint64
-	Rec    objectRec
-	Data   [25088]uint8
+	_         structs.HostLayout
+	Last      [16]uint8
+	Starts    uint64
+	Summaries uint32
+	Pad       uint32
+	Rec       objectRec
+	Data      [25088]uint8
 }
 
 type objectSeg struct {
@@ -252,6 +257,7 @@ type objectTlsThread struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	objectMapGoGoroutines         = "go_goroutines"
+	objectMapGoMarks              = "go_marks"
 	objectMapGoProcesses          = "go_processes"
 	objectMapGoServing            = "go_serving"
 	objectMapProcConfig           = "proc_config"
@@ -384,6 +390,7 @@ type objectProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
 	GoGoroutines    *ebpf.MapSpec `ebpf:"go_goroutines"`
+	GoMarks         *ebpf.MapSpec `ebpf:"go_marks"`
 	GoProcesses     *ebpf.MapSpec `ebpf:"go_processes"`
 	GoServing       *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
@@ -450,6 +457,7 @@ func (o *objectObjects) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
 	GoGoroutines    *ebpf.Map `ebpf:"go_goroutines"`
+	GoMarks         *ebpf.Map `ebpf:"go_marks"`
 	GoProcesses     *ebpf.Map `ebpf:"go_processes"`
 	GoServing       *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
@@ -477,6 +485,7 @@ type objectMaps struct {
 func (m *objectMaps) Close() error {
 	return _ObjectClose(
 		m.GoGoroutines,
+		m.GoMarks,
 		m.GoProcesses,
 		m.GoServing,
 		m.ProcConfig,
