@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,6 +154,23 @@ func TestCheckStored(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSystemCallsByTheirOldNames: objects name a system call as kernels before 4.17 called its function, and
+// the loader finds it.
+func TestSystemCallsByTheirOldNames(t *testing.T) {
+	for _, c := range []struct{ kernel, target, want string }{
+		{v510, "sys_execve", ""}, {v612, "sys_execve", ""}, {v612arm, "sys_execve", ""}, {newest, "sys_execve", ""},
+		{v612, "sys_nonsense", "kprobe/sys_nonsense: this kernel has no function sys_nonsense (removed, renamed or inlined)"},
+	} {
+		spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"p": {
+			Name: "p", Type: ebpf.Kprobe, SectionName: "kprobe/" + c.target, AttachTo: c.target,
+			Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+		}}}
+		report, err := Check(fetched(t, c.kernel), spec, nil)
+		require.NoError(t, err)
+		assert.Equal(t, c.want, report.Reason(), "%s on %s", c.target, c.kernel)
 	}
 }
 

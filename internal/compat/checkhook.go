@@ -174,12 +174,18 @@ func (c *checker) kprobe(h hook) Verdict {
 	if h.kind == hookSyscallProbe {
 		name = c.syscall(name)
 	}
-	if c.has(name) {
-		return Verdict{}
+	names := []string{name}
+	if call, ok := strings.CutPrefix(name, "sys_"); ok && h.kind == hookKprobe {
+		names = append(names, c.syscall(call)) // as which the loader tries it, too
 	}
-	// The types leave out functions whose arguments the compiler changed; a probe can sit there.
-	if has, err := c.kernel.HasSymbol(name); err == nil && has {
-		return Verdict{}
+	for _, one := range names {
+		if c.has(one) {
+			return Verdict{}
+		}
+		// The types leave out functions whose arguments the compiler changed; a probe can sit there.
+		if has, err := c.kernel.HasSymbol(one); err == nil && has {
+			return Verdict{}
+		}
 	}
 	return unsupported(fmt.Sprintf("%s: this kernel has no function %s (removed, renamed or inlined)", h.name(), name))
 }
