@@ -6,12 +6,12 @@
 package object_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,30 +19,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest/foreign"
 )
 
 // example compiles one of the examples in C that the library which loads programs comes with.
-// Nobody here wrote it, nor how it is compiled: the command is that of its go:generate line.
 func example(t testing.TB, name string) string {
 	t.Helper()
 	livetest.RequireRoot(t)
-	clang, err := exec.LookPath("clang-19")
-	if err != nil {
-		reason := "needs clang-19: run scripts/install-deps.sh generate"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
+	path, err := foreign.Example(name, t.TempDir())
+	return gotten(t, path, err)
+}
+
+// gotten skips the test if what an object is made of is not installed, but in CI.
+func gotten(t testing.TB, path string, err error) string {
+	t.Helper()
+	if errors.Is(err, foreign.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
 	}
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/cilium/ebpf").Output()
 	require.NoError(t, err)
-	examples := filepath.Join(strings.TrimSpace(string(dir)), "examples")
-	path := filepath.Join(t.TempDir(), name+".bpf.o")
-	cmd := exec.Command(clang, "-target", "bpfel", "-O2", "-g", "-mcpu=v2", "-D__TARGET_ARCH_x86", "-I"+filepath.Join(examples, "headers"),
-		"-c", filepath.Join(examples, name, name+".c"), "-o", path)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NoError(t, os.Chmod(path, 0o600))
 	return path
 }
 

@@ -6,12 +6,9 @@
 package object_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +23,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernel"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest/foreign"
 	objects "github.com/ebpfreceiver/ebpfreceiver/internal/probes/object"
 )
 
@@ -34,30 +32,8 @@ import (
 func tool(t testing.TB, name string) string {
 	t.Helper()
 	livetest.RequireRoot(t)
-	data, err := os.ReadFile("/usr/sbin/" + name)
-	if err != nil {
-		reason := "needs Debian's package libbpf-tools: run scripts/install-deps.sh test"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	const machine = 247 // EM_BPF
-	for at := 1; ; at++ {
-		next := bytes.Index(data[at:], []byte("\x7fELF\x02\x01"))
-		require.GreaterOrEqual(t, next, 0, "%s has no object in it", name)
-		at += next
-		object := data[at:]
-		if len(object) < 64 || binary.LittleEndian.Uint16(object[18:]) != machine {
-			continue
-		}
-		sections := binary.LittleEndian.Uint64(object[40:])
-		size := sections + uint64(binary.LittleEndian.Uint16(object[58:]))*uint64(binary.LittleEndian.Uint16(object[60:]))
-		require.LessOrEqual(t, size, uint64(len(object)))
-		path := filepath.Join(t.TempDir(), name+".bpf.o")
-		require.NoError(t, os.WriteFile(path, object[:size], 0o600))
-		return path
-	}
+	path, err := foreign.Tool(name, t.TempDir())
+	return gotten(t, path, err)
 }
 
 // exitsnoop, of which no type of a record is known, tells how processes ended.
