@@ -354,11 +354,7 @@ func (d *attachment) interfaces(p *ebpf.ProgramSpec, prog *ebpf.Program, a *Atta
 			flags := map[string]link.XDPAttachFlags{"generic": link.XDPGenericMode, "driver": link.XDPDriverMode}[a.Mode]
 			err = d.add(link.AttachXDP(link.XDPOptions{Program: prog, Interface: i.Index, Flags: flags}))
 		case hookTCX:
-			at := p.AttachType
-			if at == ebpf.AttachNone {
-				at = map[string]ebpf.AttachType{"ingress": ebpf.AttachTCXIngress, "egress": ebpf.AttachTCXEgress}[a.Direction]
-			}
-			err = d.add(link.AttachTCX(link.TCXOptions{Program: prog, Interface: i.Index, Attach: at, Anchor: link.Tail()}))
+			err = d.add(link.AttachTCX(link.TCXOptions{Program: prog, Interface: i.Index, Attach: p.AttachType, Anchor: link.Tail()}))
 		default:
 			err = d.add(openFilter(i.Index, prog))
 		}

@@ -60,6 +60,7 @@ func compile(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) (*variant, erro
 		if err := checkAttach(spec.Programs[name], cfg.Attach[name], spec); err != nil {
 			return nil, fmt.Errorf("attach::%s: %w", name, err)
 		}
+		direct(spec.Programs[name], cfg.Attach[name].Direction)
 	}
 	p, err := newPlan(cfg, spec)
 	if err != nil {
@@ -113,6 +114,14 @@ func choose(cfg *Config, v *Variant, spec *ebpf.CollectionSpec) error {
 		return errors.New("programs: the sections of all programs begin with a question mark: name those to load")
 	}
 	return nil
+}
+
+// direct completes the section "tc", which does not say the direction: the attach type is among
+// what the object needs of a kernel.
+func direct(p *ebpf.ProgramSpec, direction string) {
+	if kindOfHook(p) == hookTCX && p.AttachType == ebpf.AttachNone {
+		p.AttachType = map[string]ebpf.AttachType{"ingress": ebpf.AttachTCXIngress, "egress": ebpf.AttachTCXEgress}[direction]
+	}
 }
 
 // safe refuses programs that do more than observe, unless that is allowed.
