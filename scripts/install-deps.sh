@@ -9,7 +9,7 @@
 set -euo pipefail
 
 generate=(clang-19 llvm-19 libbpf-dev bpftool)
-kernels=(qemu-system-x86 qemu-system-arm cpio)
+kernels=(qemu-system-x86 qemu-system-arm cpio clang-19 libbpf-tools) # the last two for objects that nobody here wrote
 test=(
 	gcc libc6-dev # the race detector, programs of tests in C
 	nginx-light redis-server postgresql mariadb-server memcached # servers to observe

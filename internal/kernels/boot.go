@@ -58,7 +58,10 @@ type Binary struct {
 	// Package is the package's folder on the host, relative to Root: the binary
 	// runs at the same place in the guest, with the folder's testdata.
 	Root, Package string
-	Args          []string
+	// Extra is a folder on the host whose files the binary reads, too. It finds them in
+	// [Extra]. May be empty.
+	Extra string
+	Args  []string
 }
 
 // Result is how a run ended.
@@ -257,8 +260,13 @@ func (g *Guest) initramfs() ([]byte, error) {
 			}
 			a.file(run.Path, 0o755, data)
 			a.dir(run.Dir)
-			if err := addTree(&a, b.Root, filepath.Join(b.Package, "testdata")); err != nil {
+			if err := addTree(&a, "/repo/"+b.Package+"/testdata", filepath.Join(b.Root, b.Package, "testdata")); err != nil {
 				return nil, err
+			}
+			if b.Extra != "" {
+				if err := addTree(&a, Extra, b.Extra); err != nil {
+					return nil, err
+				}
 			}
 		}
 		job.Runs = append(job.Runs, run)
@@ -302,9 +310,9 @@ func (g *Guest) modules(a *archive) ([]string, error) {
 	return paths, nil
 }
 
-// addTree packs a folder of the repository, if there is one.
-func addTree(a *archive, root, folder string) error {
-	err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
+// addTree packs a folder, if there is one, as another one of the guest.
+func addTree(a *archive, as, folder string) error {
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -312,11 +320,11 @@ func addTree(a *archive, root, folder string) error {
 		if err != nil {
 			return err
 		}
-		relative, err := filepath.Rel(root, path)
+		relative, err := filepath.Rel(folder, path)
 		if err != nil {
 			return err
 		}
-		a.file("/repo/"+filepath.ToSlash(relative), 0o644, data)
+		a.file(as+"/"+filepath.ToSlash(relative), 0o644, data)
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,12 +23,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels/support"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest/foreign"
 )
 
 // suite is a package whose tests run in guests, and which of them: all, those
 // that run under lockdown too, or none if that is empty. It runs on one
 // architecture if arch names it, and on the kernels that on names as KERNELS does.
-type suite struct{ folder, tests, locked, arch, on string }
+type suite struct {
+	folder, tests, locked, arch, on string
+	foreign                         bool // the tests read objects that nobody here wrote
+}
 
 // Lockdown decides which variants there are, and nothing about what they see:
 // there the receiver runs with its own choice only. What variants say they cannot see
@@ -38,7 +42,7 @@ var suites = []suite{
 	{folder: "internal/kernel", tests: "Running", locked: "Running"},
 	{folder: "internal/compat", tests: "Agrees|Privileges", locked: "Agrees|Privileges"},
 	{folder: "internal/kernels/variants", tests: ".", locked: "."},
-	{folder: "internal/probes/object", tests: "AnyKernel", arch: "amd64"},
+	{folder: "internal/probes/object", tests: "AnyKernel", arch: "amd64", foreign: true},
 	{folder: "internal/kernels/live", tests: "Receiver|Rights", locked: "TestRights|TestReceiver/(own|refuse)"},
 	{folder: "internal/kernels/live", tests: "Unseen", on: "5.10 6.1 6.18"},
 	{folder: "internal/kernels/live", tests: "Ways", on: "6.1"},
@@ -166,7 +170,13 @@ func build(t *testing.T, root, out, arch string) []Binary {
 			run("test", "-c", "-ldflags=-s -w", "-o", path, "./"+s.folder)
 			paths[path] = true
 		}
-		binaries = append(binaries, Binary{Name: s.folder, Path: path, Root: root, Package: s.folder})
+		b := Binary{Name: s.folder, Path: path, Root: root, Package: s.folder}
+		if s.foreign && paths[path] && arch == s.arch {
+			b.Extra = path + ".extra"
+			require.NoError(t, os.MkdirAll(b.Extra, 0o700))
+			require.NoError(t, foreign.All(b.Extra))
+		}
+		binaries = append(binaries, b)
 	}
 	return binaries
 }

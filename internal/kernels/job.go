@@ -31,3 +31,6 @@ const (
 // InGuest is set in the environment of what runs in a guest: programs are ten
 // times slower there, and what does not depend on the kernel need not run.
 const InGuest = "EBPFRECEIVER_GUEST"
+
+// Extra is the folder of a guest with the files that were made for it ([Binary.Extra]).
+const Extra = "/extra"

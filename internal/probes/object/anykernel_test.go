@@ -8,6 +8,7 @@ package object_test
 import (
 	"embed"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
@@ -34,28 +36,75 @@ const role = "OBJECT_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	what, arg, _ := strings.Cut(os.Getenv(role), " ")
-	n, _ := strconv.Atoi(arg)
-	switch what {
-	case "":
+	if what == "" {
 		os.Exit(m.Run())
+	}
+	n, _ := strconv.Atoi(arg)
+	if err := play(what, n); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// play does what a program to observe does.
+func play(what string, n int) error {
+	wait := func() { _, _ = os.Stdin.Read(make([]byte, 1)) }
+	switch what {
 	case "exit":
 		os.Exit(n)
 	case "write":
-		_, _ = os.Stdin.Read(make([]byte, 1))
+		wait()
 		null, err := os.OpenFile("/dev/null", os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
 		for range n {
-			if err == nil {
-				_, err = null.Write(make([]byte, 1000))
+			if _, err := null.Write(make([]byte, 1000)); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
 	case "sleep":
 		time.Sleep(time.Duration(n) * time.Second)
+	case "open": // what is not there
+		for i := range n {
+			_, _ = os.Open(fmt.Sprintf("/nowhere/%d", i))
+		}
+	case "nap": // n times, and tell how often the kernel gave it a processor
+		runtime.LockOSThread()
+		for range n {
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 2e6}, nil)
+		}
+		all, err := filepath.Glob("/proc/self/task/*/schedstat")
+		if err != nil {
+			return err
+		}
+		for _, path := range all {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fmt.Print(string(text))
+		}
+	case "send": // datagrams to that port
+		wait()
+		c, err := net.Dial("udp4", fmt.Sprintf("127.0.0.1:%d", n))
+		if err != nil {
+			return err
+		}
+		for range datagrams {
+			if _, err := c.Write([]byte("x")); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("there is no role %q", what)
 	}
+	return nil
 }
+
+// datagrams are how many a program sends.
+const datagrams = 150
 
 // unpack writes an object where the receiver may read it.
 func unpack(t testing.TB, name string) string {

@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
@@ -60,23 +61,33 @@ func start(t testing.TB, section, top string) *observed {
 
 func tryStart(t testing.TB, section, top string) (*observed, error) {
 	t.Helper()
+	return startAll(t, map[string]string{"object/test": section}, top, "fail", zaptest.NewLogger(t))
+}
+
+// startAll runs the receiver with several objects, whose sections are by the names of their
+// Instruments. policy says what becomes of one that does not run.
+func startAll(t testing.TB, sections map[string]string, top, policy string, log *zap.Logger) (*observed, error) {
+	t.Helper()
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
 	f := receiver.NewFactory()
 	cfg := f.CreateDefaultConfig()
 	conf, err := confmap.NewRetrievedFromYAML([]byte(top))
 	require.NoError(t, err)
-	all := map[string]any{"on_unsupported": "fail", "collection_interval": "200ms"}
+	all := map[string]any{"on_unsupported": policy, "collection_interval": "200ms"}
 	raw, err := conf.AsRaw()
 	require.NoError(t, err)
 	if more, ok := raw.(map[string]any); ok {
 		maps.Copy(all, more)
 	}
-	one, err := confmap.NewRetrievedFromYAML([]byte(section))
-	require.NoError(t, err)
-	probe, err := one.AsRaw()
-	require.NoError(t, err)
-	all["probes"] = map[string]any{"object/test": probe}
+	probes := map[string]any{}
+	for name, section := range sections {
+		one, err := confmap.NewRetrievedFromYAML([]byte(section))
+		require.NoError(t, err)
+		probes[name], err = one.AsRaw()
+		require.NoError(t, err)
+	}
+	all["probes"] = probes
 	if err := confmap.NewFromStringMap(all).Unmarshal(cfg); err != nil {
 		return nil, err
 	}
@@ -86,7 +97,7 @@ func tryStart(t testing.TB, section, top string) (*observed, error) {
 	o := &observed{t: t, own: componenttest.NewTelemetry()}
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = o.own.NewTelemetrySettings()
-	set.Logger = zaptest.NewLogger(t)
+	set.Logger = log
 	traces, err := f.CreateTraces(t.Context(), set, cfg, &o.traces)
 	require.NoError(t, err)
 	metrics, err := f.CreateMetrics(t.Context(), set, cfg, &o.metrics)
@@ -228,8 +239,30 @@ func pointsOf(m pmetric.Metric, resource map[string]any) []point {
 	return all
 }
 
+// sum adds up the points of a metric whose attribute has a value, or all.
+func (o *observed) sum(name, attribute string, value any) (sum float64) {
+	for _, p := range o.points(name) {
+		if attribute == "" || p.attrs[attribute] == value {
+			sum += p.number
+		}
+	}
+	return sum
+}
+
+// logOf gives the attributes of the first log record of an event whose attribute has a value.
+func (o *observed) logOf(event, attribute string, value any) map[string]any {
+	for _, r := range o.logRecords() {
+		if a := r.attrs(); r.EventName() == event && a[attribute] == value {
+			return a
+		}
+	}
+	return nil
+}
+
 // account reads what the receiver says of the object: seen = delivered + filtered + lost.
-func (o *observed) account() map[string]int64 {
+func (o *observed) account() map[string]int64 { return o.accountOf("object/test") }
+
+func (o *observed) accountOf(probe string) map[string]int64 {
 	found := map[string]int64{}
 	for _, name := range []string{"seen", "delivered", "filtered", "lost"} {
 		m, err := o.own.GetMetric("otelcol_ebpf_events_" + name)
@@ -237,7 +270,7 @@ func (o *observed) account() map[string]int64 {
 			continue
 		}
 		for attrs, v := range sums(m.Data) {
-			if attrs == "object/test" {
+			if attrs == probe {
 				found[name] += v
 			}
 		}
