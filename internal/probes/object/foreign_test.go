@@ -6,8 +6,6 @@
 package object_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,14 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-	"golang.org/x/sys/unix"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
@@ -38,77 +32,6 @@ type foreigner struct {
 	// causes makes happen what the object observes, and gives what then checks the telemetry.
 	// Each runs after those before it, while all objects are attached.
 	causes func(t *testing.T, o *observed) (check func(t *testing.T))
-}
-
-// facts are what the tests find out of a kernel by themselves: not as the receiver does, and
-// without its version.
-type facts struct {
-	types       *btf.Spec
-	names       []byte // of the types, in them
-	kprobes     bool
-	trampolines error
-	lockdown    string // none, integrity or confidentiality; empty if it is not told
-}
-
-func findFacts(t testing.TB) *facts {
-	t.Helper()
-	names, err := os.ReadFile("/sys/kernel/btf/vmlinux")
-	require.NoError(t, err)
-	types, err := btf.LoadKernelSpec()
-	require.NoError(t, err)
-	_, err = os.Stat("/sys/kernel/tracing/kprobe_events")
-	k := &facts{types: types, names: names, kprobes: err == nil}
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: "tcp_connect", License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
-	k.trampolines = err
-	security := t.TempDir()
-	require.NoError(t, unix.Mount("securityfs", security, "securityfs", 0, ""))
-	defer func() { require.NoError(t, unix.Unmount(security, unix.MNT_DETACH)) }()
-	if modes, err := os.ReadFile(security + "/lockdown"); err == nil { // as in "none [integrity] confidentiality"
-		_, mode, _ := strings.Cut(string(modes), "[")
-		k.lockdown, _, _ = strings.Cut(mode, "]")
-	}
-	if err == nil {
-		require.NoError(t, p.Close())
-	}
-	return k
-}
-
-// value tells whether an enum of the kernel has a value of this name.
-func (k *facts) value(name string) bool {
-	return bytes.Contains(k.names, append([]byte("\x00"+name), 0))
-}
-
-// member tells whether a struct of the kernel has a member of this name.
-func (k *facts) member(of, name string) bool {
-	var s *btf.Struct
-	return k.types.TypeByName(of, &s) == nil && slices.ContainsFunc(s.Members, func(m btf.Member) bool { return m.Name == name })
-}
-
-// What several objects need.
-
-func nothing(*facts) string { return "" }
-
-func kprobes(k *facts) string {
-	if !k.kprobes {
-		return "kprobes: not compiled in (CONFIG_KPROBES)"
-	}
-	return ""
-}
-
-func trampoline(word, function string) func(k *facts) string {
-	return func(k *facts) string {
-		policy := "security policy"
-		switch {
-		case !errors.Is(k.trampolines, unix.EPERM):
-			return ""
-		case k.lockdown != "" && k.lockdown != "none":
-			policy = "lockdown policy (" + k.lockdown + ")"
-		}
-		return function + ": " + word + " refused, trampolines are blocked by the kernel's " + policy
-	}
 }
 
 // Objects that nobody here wrote, in one receiver: what they say is right, or why the kernel
