@@ -172,6 +172,9 @@ func (d *describer) metric(b *strings.Builder, key, name string, s *source, pref
 	}
 	for _, p := range record.Leaves(s.root) {
 		path := strings.TrimPrefix(p.Path, "value.")
+		if _, pointer := btf.UnderlyingType(p.Type).(*btf.Pointer); pointer {
+			continue // a place in memory sums up to nothing
+		}
 		if path == p.Path || !metric(&Metric{Name: what, Type: Sum, Value: path}) {
 			continue
 		}
