@@ -61,6 +61,10 @@ func TestEffects(t *testing.T) {
 		{"helpers", ebpf.Kprobe, 0, asm.Instructions{
 			asm.FnSendSignal.Call(), asm.FnProbeWriteUser.Call(), asm.FnOverrideReturn.Call(), asm.FnTracePrintk.Call(), asm.Mov.Imm(asm.R0, 0), asm.Return(),
 		}, Effects{Changes: []string{"bpf_override_return", "bpf_probe_write_user", "bpf_send_signal"}}},
+		{"redirects", ebpf.SchedCLS, ebpf.AttachTCXIngress, append(asm.Instructions{asm.FnRedirect.Call(), asm.FnCloneRedirect.Call()}, exit(-1)...),
+			Effects{Changes: []string{"bpf_clone_redirect", "bpf_redirect"}}},
+		{"redirects messages", ebpf.SkMsg, ebpf.AttachSkMsgVerdict, append(asm.Instructions{asm.FnMsgRedirectHash.Call()}, exit(1)...),
+			Effects{Changes: []string{"bpf_msg_redirect_hash"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			found, err := EffectsOf(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{

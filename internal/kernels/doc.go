@@ -5,5 +5,6 @@
 // binaries in them. fetch.sh beside it gets the kernels.
 //
 // A guest has no disk and no network: its initramfs holds the static test
-// binaries and an init that runs them and reports on the serial console.
+// binaries, what they read, and an init that runs them and reports on the serial
+// console.
 package kernels
