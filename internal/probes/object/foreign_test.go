@@ -15,8 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
@@ -52,14 +50,7 @@ func TestAnyKernelForeign(t *testing.T) {
 	for _, f := range all {
 		sections["object/"+f.name] = fmt.Sprintf(f.section, filepath.Join(dir, f.name+foreign.Ext))
 	}
-	core, logs := observer.New(zap.InfoLevel)
-	o, err := startAll(t, sections, targets(self), "degrade", zap.New(core))
-	require.NoError(t, err)
-	told := map[string]string{}
-	for _, entry := range logs.FilterMessage("Probe does not run").All() {
-		m := entry.ContextMap()
-		told[m["probe"].(string)] = m["error"].(string)
-	}
+	o, told := startDegraded(t, sections, targets(self))
 	checks := map[string]func(t *testing.T){}
 	for _, f := range all {
 		lacks := f.lacks(k)

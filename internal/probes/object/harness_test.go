@@ -24,7 +24,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
@@ -119,6 +121,21 @@ func startAll(t testing.TB, sections map[string]string, top, policy string, log 
 	}
 	t.Cleanup(o.stop)
 	return o, nil
+}
+
+// startDegraded runs the receiver with those objects that the kernel can run, and gives what is
+// told of the others, by their names.
+func startDegraded(t testing.TB, sections map[string]string, top string) (o *observed, told map[string]string) {
+	t.Helper()
+	core, logs := observer.New(zap.InfoLevel)
+	o, err := startAll(t, sections, top, "degrade", zap.New(zapcore.NewTee(core, zaptest.NewLogger(t).Core())))
+	require.NoError(t, err)
+	told = map[string]string{}
+	for _, entry := range logs.FilterMessage("Probe does not run").All() {
+		m := entry.ContextMap()
+		told[m["probe"].(string)] = m["error"].(string)
+	}
+	return o, told
 }
 
 // until waits for a condition.
