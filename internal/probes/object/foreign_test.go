@@ -6,6 +6,7 @@
 package object_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,10 +16,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest/foreign"
+	objects "github.com/ebpfreceiver/ebpfreceiver/internal/probes/object"
 )
 
 // foreigner is an object that nobody here wrote.
@@ -80,4 +83,34 @@ func TestAnyKernelForeign(t *testing.T) {
 			t.Log(f.name, a)
 		}
 	})
+}
+
+// What describe proposes for an object that nobody here wrote is a section, which tells what is
+// to be filled in.
+func TestLiveDescribeForeign(t *testing.T) {
+	livetest.RequireRoot(t)
+	dir := t.TempDir()
+	gotten(t, dir, foreign.All(dir))
+	for _, name := range append(foreign.Examples(), foreign.Tools()...) {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			require.NoError(t, objects.Describe(&out, filepath.Join(dir, name+foreign.Ext)))
+			_, section, ok := strings.Cut(out.String(), "\nreceivers:")
+			require.True(t, ok)
+			r, err := confmap.NewRetrievedFromYAML([]byte("receivers:" + section))
+			require.NoError(t, err, section)
+			all, err := r.AsConf()
+			require.NoError(t, err)
+			conf, err := all.Sub("receivers::ebpf::probes::object/" + name)
+			require.NoError(t, err)
+			cfg := objects.Factory().DefaultConfig()
+			require.NoError(t, conf.Unmarshal(cfg))
+			require.NoError(t, confmap.Validate(cfg), section)
+			_, err = objects.Factory().Instance("object/"+name, cfg)
+			if err != nil { // a comment in the section says what is missing
+				t.Log(err)
+				assert.Regexp(t, `does not say|there are no outputs|allow_enforcement|does not tell`, err.Error())
+			}
+		})
+	}
 }

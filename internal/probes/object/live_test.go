@@ -174,6 +174,7 @@ outputs:
       pid: process.pid
       uid: {name: user.name, as: user}
       kind: {enum: kind}
+      time: {name: at, as: ktime}
       file: process.executable.path
 `, object("execlog"), nobody), "")
 	before := time.Now()
@@ -204,6 +205,9 @@ outputs:
 		assert.Equal(t, plog.SeverityNumberWarn, r.SeverityNumber())
 		assert.Equal(t, fmt.Sprintf("observed of nobody: %s (%d)", program[:min(len(program), 63)], min(len(program), 63)), r.Body().Str())
 		assert.WithinRange(t, r.Timestamp().AsTime(), before.Add(-10*time.Millisecond), time.Now())
+		at, err := time.Parse(time.RFC3339Nano, attrs["at"].(string))
+		require.NoError(t, err)
+		assert.WithinDuration(t, r.Timestamp().AsTime(), at, 10*time.Millisecond)
 	}
 }
 
