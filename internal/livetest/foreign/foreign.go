@@ -36,8 +36,11 @@ func Example(name, into string) (string, error) {
 	}
 	examples := filepath.Join(strings.TrimSpace(string(dir)), "examples")
 	sources, err := filepath.Glob(filepath.Join(examples, name, "*.c"))
-	if err != nil || len(sources) != 1 {
-		return "", fmt.Errorf("example %s has %d sources (%v)", name, len(sources), err)
+	if err != nil {
+		return "", fmt.Errorf("example %s: %w", name, err)
+	}
+	if len(sources) != 1 {
+		return "", fmt.Errorf("example %s has %d sources", name, len(sources))
 	}
 	path := filepath.Join(into, name+Ext)
 	out, err := exec.Command(clang, "-target", "bpfel", "-O2", "-g", "-mcpu=v2", "-D__TARGET_ARCH_x86",

@@ -84,7 +84,9 @@ func play(what string, n int) error {
 			if err != nil {
 				return err
 			}
-			fmt.Print(string(text))
+			if _, err := os.Stdout.Write(text); err != nil {
+				return err
+			}
 		}
 	case "send": // datagrams to that port
 		wait()
