@@ -168,12 +168,6 @@ func (w *watched) Read(p []byte) (int, error) {
 // The emulation of cmpxchg16b in QEMU 7.2 sometimes leaves wrong flags behind,
 // and the allocator of older kernels, which uses it all the time, then crashes
 // the guest. From 6.18 the allocator needs it for BPF arenas and hardly uses it otherwise.
-//
-// From 7.0 a program on a tracepoint can be preempted (kernel commit
-// a46023d5616e), and until it goes on the kernel skips it on that processor
-// (bpf_prog_get_recursion_context). In emulation a tick is a few thousand
-// instructions, so that this happens hundreds of times in a test; there the
-// guest's clock counts instructions, as if the processor were a real one.
 func (g *Guest) arguments(initrd string) []string {
 	console, timer := "ttyS0", " no_timer_check"
 	args := []string{"-cpu", "max,cx16=off"}
@@ -183,9 +177,6 @@ func (g *Guest) arguments(initrd string) []string {
 	if g.Arch == "arm64" {
 		console, timer = "ttyAMA0", ""
 		args = []string{"-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"}
-	}
-	if g.atLeast(7, 0) {
-		args = append(args, "-icount", "shift=1,sleep=off")
 	}
 	return append(args, "-accel", "tcg", "-smp", "1", "-m", "1024", "-display", "none", "-monitor", "none",
 		"-serial", "stdio", "-no-reboot", "-nodefaults", "-kernel", filepath.Join(g.Dir, "vmlinuz"), "-initrd", initrd,
@@ -244,7 +235,7 @@ func (g *Guest) initramfs() ([]byte, error) {
 		return nil, err
 	}
 	a.file("init", 0o755, init)
-	job := Job{}
+	job := Job{Patient: g.atLeast(7, 0)}
 	if job.Modules, err = g.modules(&a); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,13 @@ type Job struct {
 	// Modules are files to load into the kernel, in order.
 	Modules []string `json:"modules"`
 	Runs    []Run    `json:"runs"`
+	// Patient lets a task run on until it waits for something, or for long.
+	//
+	// From 7.0 a program on a tracepoint can be preempted (kernel commit
+	// a46023d5616e), and until it goes on the kernel skips it on that processor
+	// (bpf_prog_get_recursion_context). Emulated processors are slow, so that this
+	// would happen hundreds of times in a test.
+	Patient bool `json:"patient"`
 }
 
 // Run is one test binary.
