@@ -77,7 +77,6 @@ struct head {
 	__u32 at;      /* where the head ends; 0: not found */
 	__u32 line;    /* where the line under way begins */
 	__u32 length_at, host_at, host_end;
-	__u32 letters; /* with which the lines of interest begin */
 	__u8 first;    /* the line under way is the first */
 	__u8 in_host;
 	__u8 chunked;
@@ -98,25 +97,6 @@ static __always_inline __u64 word_at(const __u8 *b, __u32 at)
 	if (at >= STORED_MAX)
 		return 0;
 	return *(const __u64 *)(b + at);
-}
-
-/* A bit for the character with which a line begins, the same for both cases of a letter. */
-#define BEGINS(c) (1U << ((c) & 31))
-#define ANY_HEAD (BEGINS('\r') | BEGINS('\n') | BEGINS(' ') | BEGINS('\t') | BEGINS('t') | BEGINS('c') | BEGINS('u'))
-#define REQUEST_HEAD (ANY_HEAD | BEGINS('h') | BEGINS('e') | BEGINS('b') | BEGINS('x'))
-
-/* Tells that the line after an end at at does not matter. Most do not, and a function
- * call for each would cost more than all the rest. */
-static __always_inline bool is_dull(const struct head *h, __u32 at)
-{
-	__u32 next = at + 1;
-
-	if (h->first || h->in_host || next >= h->len)
-		return false;
-	barrier_var(next);
-	if (next >= STORED_MAX)
-		return false;
-	return !(h->letters >> (h->b[next] & 31) & 1);
 }
 
 /* Looks at the beginning of a header line. Names of which only the first
@@ -194,12 +174,6 @@ static __always_inline void end_line(struct head *h, __u32 at)
 	look_at_line(h, at + 1);
 }
 
-/* Where the lowest bit of found is, in bytes. */
-static __always_inline __u32 lowest(__u64 found)
-{
-	return ((found & -found) >> 7) * 0x0001020304050607ULL >> 56;
-}
-
 /* Takes the ends of lines among the eight bytes from at, a bit for each, until
  * the head ends. */
 static __noinline int take_lines(struct head *h, __u32 at, __u64 found)
@@ -207,7 +181,8 @@ static __noinline int take_lines(struct head *h, __u32 at, __u64 found)
 	__u32 end;
 
 	for (int i = 0; i < 2; i++) {
-		end = at + lowest(found);
+		/* The lowest bit's byte. */
+		end = at + (((found & -found) >> 7) * 0x0001020304050607ULL >> 56);
 		if (end >= h->len)
 			return 1;
 		end_line(h, end);
@@ -233,20 +208,17 @@ static long scan_words(__u64 i, struct head *h)
 	for (int k = 0; k < STRIDE; k += 8) {
 		x = word_at(h->b, at + k) ^ '\n' * ONES;
 		found = ~((x & LOWS) + LOWS | x | LOWS);
-		if (!found || (!(found & (found - 1)) && is_dull(h, at + k + lowest(found))))
-			continue;
-		if (take_lines(h, at + k, found))
+		if (found && take_lines(h, at + k, found))
 			return 1;
 	}
 	return 0;
 }
 
 /* Finds the end of a message's head and the fields that matter here. */
-static __always_inline void scan(struct head *h, const __u8 *b, __u32 len, __u32 letters)
+static __always_inline void scan(struct head *h, const __u8 *b, __u32 len)
 {
 	h->b = b;
 	h->len = len;
-	h->letters = letters;
 	h->first = 1;
 	bpf_loop(STORED_MAX / STRIDE, scan_words, h, 0);
 	if (h->at > len)
@@ -341,7 +313,7 @@ __noinline int scan_request(struct conn *c, __u32 len)
 
 	if (!c || len < 16 || len > STORED_MAX)
 		return UNKNOWN_HEAD;
-	scan(&h, c->request, len, REQUEST_HEAD);
+	scan(&h, c->request, len);
 	if (h.traced)
 		return TRACED;
 	if (!h.at)
@@ -487,7 +459,7 @@ __noinline int scan_response(const struct head_bytes *b, __u32 n, __u32 len, str
 		h.at = c->head_at;
 		h.length_at = c->length_at;
 	} else {
-		scan(&h, b->bytes, n, ANY_HEAD);
+		scan(&h, b->bytes, n);
 		if (h.odd)
 			return 0;
 		c->head_at = h.at;
