@@ -8,7 +8,6 @@ package object_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -150,25 +149,7 @@ outputs:
     metric: {name: rtt, type: histogram, value: srtt, unit: ms}
     attributes: {dport: destination.port}
 `, "")
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	go func() {
-		if c, err := l.Accept(); err == nil {
-			_, _ = io.Copy(c, c)
-			_ = c.Close()
-		}
-	}()
-	c, err := net.Dial("tcp4", l.Addr().String())
-	require.NoError(t, err)
-	defer c.Close()
-	for range 20 {
-		_, err := c.Write([]byte("hello"))
-		require.NoError(t, err)
-		_, err = c.Read(make([]byte, 5))
-		require.NoError(t, err)
-	}
-	client, server := int64(c.LocalAddr().(*net.TCPAddr).Port), int64(c.RemoteAddr().(*net.TCPAddr).Port)
+	client, server := talk(t, nil)
 	times := func() (n uint64) {
 		for _, r := range o.logRecords() {
 			if a := r.attrs(); a["source.port"] == client && a["destination.port"] == server {
