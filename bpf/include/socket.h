@@ -23,6 +23,7 @@ enum {
 	REC_IDLE = 1 << 3,   /* a report of progress; nothing happened for a while */
 	REC_UNIX = 1 << 4,
 	REC_TLS = 1 << 5, /* the bytes are plaintext of an encrypted connection */
+	REC_LEFT = 1 << 6, /* with REC_CLOSED: it is open, and followed no longer */
 };
 
 /* One run of bytes in one direction; CAP of LEN bytes follow in the record. */

@@ -7,7 +7,9 @@
 #ifndef __EBPFRECEIVER_SOCKET_TLS_H
 #define __EBPFRECEIVER_SOCKET_TLS_H
 
-/* Set by user space while the Daemon "tls" runs. */
+/* Set by user space while the Daemon "tls" runs: 0, or a number that differs from the
+ * one before. Of a plaintext that was followed under another number a part was not
+ * seen. */
 __u8 tls_followed = 0;
 
 /* Plaintext connections by their number. As many as connections elsewhere; they
@@ -102,7 +104,47 @@ __noinline int tls_open(struct conn *c, __u32 d)
 		return 0;
 	}
 	c->plain = id;
+	c->epoch = tls_followed;
 	bpf_map_update_elem(&tls_processes, &tgid, &now, BPF_NOEXIST);
+	return 0;
+}
+
+/* Tells that nothing more comes of a connection. */
+__noinline int tell_end(struct conn *c, __u32 flags)
+{
+	struct rec *r;
+
+	if (!c)
+		return 0;
+	count(C_SEEN);
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (r) {
+		fill_rec(r, c, bpf_ktime_get_boot_ns(), flags);
+		bpf_ringbuf_submit(r, wakeup_flags());
+	} else {
+		count(C_LOST_RING);
+	}
+	return 0;
+}
+
+/* Gives up a plaintext of which a part was not seen. */
+__noinline int tls_forget(struct conn *c)
+{
+	struct conn *p;
+	__u64 id;
+
+	if (!c)
+		return 0;
+	id = c->plain;
+	c->plain = 0;
+	p = bpf_map_lookup_elem(&tls_conns, &id);
+	if (!p)
+		return 0;
+	if (p->stored.len)
+		count_lost_starts(p->proto, p->stored.starts);
+	if (p->role != ROLE_UNKNOWN)
+		tell_end(p, REC_CLOSED | REC_LEFT);
+	bpf_map_delete_elem(&tls_conns, &id);
 	return 0;
 }
 
@@ -113,7 +155,9 @@ __noinline int tls_note(struct conn *c)
 
 	if (!c)
 		return 0;
-	if (!c->plain)
+	if (unlikely(c->plain && c->epoch != tls_followed))
+		tls_forget(c);
+	if (unlikely(!c->plain))
 		tls_open(c, RX);
 	t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0,
 				 BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -144,31 +188,13 @@ static __always_inline void tls_begin(struct conn *c, int d)
 /* The same for one that spoke a protocol before: for that it ends here. */
 __noinline int tls_upgrade(struct conn *c, __u32 d)
 {
-	struct rec *r;
-
 	if (!c)
 		return 0;
-	count(C_SEEN);
-	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
-	if (r) {
-		fill_rec(r, c, bpf_ktime_get_boot_ns(), REC_CLOSED);
-		bpf_ringbuf_submit(r, wakeup_flags());
-	} else {
-		count(C_LOST_RING);
-	}
+	tell_end(c, REC_CLOSED);
 	c->role = ROLE_UNKNOWN;
 	c->proto = PROTO_UNKNOWN;
 	tls_begin(c, d);
 	return 0;
-}
-
-__noinline int tls_ended(struct conn *c, int newstate, bool failed);
-
-/* Passes the end of a socket on to its plaintext. */
-static __always_inline void tls_ends(struct conn *c, int newstate, bool failed)
-{
-	if (c->state == S_ENCRYPTED && c->plain)
-		tls_ended(c, newstate, failed);
 }
 
 #endif

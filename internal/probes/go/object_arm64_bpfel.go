@@ -65,7 +65,8 @@ type objectConn struct {
 	Plain           uint64
 	Owner           uint64
 	Slot            uint8
-	_               [3]byte
+	Epoch           uint8
+	_               [2]byte
 	Passed          [2]uint32
 	StoredOther     uint32
 	H2              [2]struct {

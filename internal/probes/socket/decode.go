@@ -19,6 +19,7 @@ const (
 	flagIdle
 	flagUnix
 	flagTLS
+	flagLeft
 )
 
 const (

@@ -5,6 +5,7 @@ package socket
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -74,11 +75,11 @@ func (d *daemon) Encrypted(wanted bool) error {
 	if v == nil {
 		return nil
 	}
-	var n uint8
-	if wanted {
-		n = 1
+	if !wanted {
+		return v.Set(uint8(0))
 	}
-	return v.Set(n)
+	d.followedAs = d.followedAs%math.MaxUint8 + 1
+	return v.Set(d.followedAs)
 }
 
 // tell sets variables of the kernel's programs.

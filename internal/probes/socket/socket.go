@@ -53,14 +53,15 @@ type daemon struct {
 	// correlator is one for all protocols: what a request causes may speak another.
 	correlator *correlate.Correlator
 
-	coll     *ebpf.Collection
-	told     map[string]any              // variables by name, as set so far
-	followed []map[string]*ebpf.Variable // of programs of others that do the same
-	wanted   uint32                      // a bit for each registered stream.Proto
-	how      attachPlan
-	hooks    map[string]*ebpf.ProgramSpec
-	counters *ebpf.Map
-	sweeps   atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
+	coll       *ebpf.Collection
+	told       map[string]any              // variables by name, as set so far
+	followed   []map[string]*ebpf.Variable // of programs of others that do the same
+	followedAs uint8                       // what tls_followed was last set to
+	wanted     uint32                      // a bit for each registered stream.Proto
+	how        attachPlan
+	hooks      map[string]*ebpf.ProgramSpec
+	counters   *ebpf.Map
+	sweeps     atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
 	waiting   deferred
 	seed      uint64
@@ -211,8 +212,11 @@ func (d *daemon) take(raw []byte) bool {
 	}
 	if r.Flags&flagClosed != 0 {
 		reason := stream.Closed
-		if r.Flags&flagReset != 0 {
+		switch {
+		case r.Flags&flagReset != 0:
 			reason = stream.Reset
+		case r.Flags&flagLeft != 0:
+			reason = stream.Evicted
 		}
 		d.table.Close(h, reason, r.Time)
 	}
