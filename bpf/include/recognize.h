@@ -53,16 +53,36 @@ static __always_inline enum message http1_message(__u32 four)
 	return MSG_NONE;
 }
 
+/* The length of a WINDOW_UPDATE or a PING frame, or 0 (RFC 9113 sections 6.7, 6.9). */
+static __always_inline __u32 http2_control(const __u8 *b)
+{
+	if (b[0] || b[1] || b[5] & 0x80)
+		return 0;
+	if (b[2] == 4 && b[3] == 8 && !b[4])
+		return 9 + 4;
+	if (b[2] == 8 && b[3] == 6 && b[4] <= 1 && !(b[5] | b[6] | b[7] | b[8]))
+		return 9 + 8;
+	return 0;
+}
+
 /* HTTP/2 by the client's preface, or by a HEADERS frame that begins with the
  * method GET or POST or with a status of HPACK's static table (RFC 9113
- * section 6.2, RFC 7541 appendix A). */
+ * section 6.2, RFC 7541 appendix A). Under load, others come before it in the same
+ * segment, as the acknowledgement of a PING, a WINDOW_UPDATE and a PING of grpc-go. */
 static __always_inline enum message http2_message(const __u8 *b, __u32 len)
 {
-	__u32 frame = (__u32)b[0] << 16 | (__u32)b[1] << 8 | b[2];
-	__u32 at = 9;
+	__u32 frame, at = 9, before = 0;
 
 	if (FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ') && b[4] == '*')
 		return MSG_REQUEST;
+#pragma unroll
+	for (int i = 0; i < 3; i++)
+		before += http2_control(b + before);
+	if (before > LOOK - 15 || before > len)
+		return MSG_NONE;
+	b += before;
+	len -= before;
+	frame = (__u32)b[0] << 16 | (__u32)b[1] << 8 | b[2];
 	if (len < 16 || frame > 16384 || b[3] != 1 || b[4] & ~0x25 || b[5] & 0x80 || !(b[8] & 1))
 		return MSG_NONE;
 	if (b[4] & 0x20)

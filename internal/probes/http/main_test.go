@@ -25,5 +25,7 @@ func TestMain(m *testing.M) {
 		runCallClient()
 	case "bulk":
 		runBulkClient()
+	case "busy":
+		runBusyClient()
 	}
 }
