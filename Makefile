@@ -110,13 +110,13 @@ generate-check: ## fail if what is generated differs from what is committed
 bench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
+# What bench-load passes to bin/loadbench, as "-workloads nginx,redis -rounds 20"; UPDATE=1 takes the figures into docs/.
+BENCHLOAD ?=
+
 .PHONY: bench-load
-bench-load: install-deps ## what the receiver costs a loaded nginx or Go server, and itself (as root)
+bench-load: install-deps ## what the receiver costs loaded servers, and itself, compared with docs/performance.json (as root, on a quiet machine)
 	cd internal/loadbench && $(GO) build -o ../../bin/loadbench .
-	bin/loadbench $(BENCHLOAD)
-	bin/loadbench -tls $(BENCHLOAD)
-	bin/loadbench -server go $(BENCHLOAD)
-	bin/loadbench -server go -tls $(BENCHLOAD)
+	bin/loadbench $(if $(UPDATE),-json docs/performance.json -markdown docs/performance.md,$(if $(wildcard docs/performance.json),-compare docs/performance.json)) $(BENCHLOAD)
 
 SOAK ?= 30m
 

@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/processor"
@@ -29,7 +30,6 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/manager"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes"
-	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -40,11 +40,20 @@ type pipeline struct {
 	components []component.Component
 }
 
-// newPipeline starts a receiver that keeps the given share of traces, and
-// pauses it. The probe without is left out. It observes what the targets select, or all processes without any.
-func newPipeline(ctx context.Context, sink, without string, ratio float64, targets ...discovery.Selector) (_ *pipeline, err error) {
+// setup is what a receiver runs with.
+type setup struct {
+	spans   bool
+	ratio   float64  // of traces that are kept
+	only    []string // probes; all by default
+	without string   // a probe that is left out
+	targets []discovery.Selector
+}
+
+// newPipeline starts a receiver and pauses it. It observes what the targets select, or all
+// processes without any.
+func newPipeline(ctx context.Context, sink string, with setup) (_ *pipeline, err error) {
 	selection := &discovery.Selection{Self: uint32(os.Getpid())}
-	for _, t := range targets {
+	for _, t := range with.targets {
 		m, err := t.Compile()
 		if err != nil {
 			return nil, err
@@ -103,18 +112,26 @@ func newPipeline(ctx context.Context, sink, without string, ratio float64, targe
 	rs := receivertest.NewNopSettings(metadata.Type)
 	rs.TelemetrySettings = telemetry
 	chosen := map[string]any{}
-	factories := slices.DeleteFunc(probes.All(), func(f probe.Factory) bool { return f.Manifest.Name == without })
+	sampled := []string{"http", "sql", "redis", "memcached", "messaging"}
+	factories := slices.DeleteFunc(probes.All(), func(f probe.Factory) bool { return f.Manifest.Name == with.without })
 	for _, f := range factories {
-		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn {
+		name := f.Manifest.Name
+		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn && !slices.Contains(with.only, name) ||
+			with.only != nil && !slices.Contains(with.only, name) {
 			continue
 		}
-		chosen[f.Manifest.Name] = nil
+		chosen[name] = nil
 		if f.DefaultConfig != nil {
-			chosen[f.Manifest.Name] = f.DefaultConfig()
+			chosen[name] = f.DefaultConfig()
+		}
+		if slices.Contains(sampled, name) {
+			sampling := confmap.NewFromStringMap(map[string]any{"sampling": map[string]any{"ratio": with.ratio}})
+			if err := sampling.Unmarshal(chosen[name]); err != nil {
+				return nil, err
+			}
 		}
 	}
-	chosen["http"].(*http.Config).Sampling.Ratio = ratio
-	p.Manager = manager.New(manager.Settings{
+	settings := manager.Settings{
 		Receiver:  rs,
 		Factories: factories,
 		Config: manager.Config{
@@ -125,10 +142,13 @@ func newPipeline(ctx context.Context, sink, without string, ratio float64, targe
 			Retry:              emit.DefaultRetryConfig(),
 			Version:            "bench",
 		},
-		Traces:  tb,
 		Metrics: mb,
 		Logs:    lb,
-	})
+	}
+	if with.spans {
+		settings.Traces = tb
+	}
+	p.Manager = manager.New(settings)
 	if err := p.Start(ctx); err != nil {
 		p.Manager = nil
 		return nil, err
@@ -148,8 +168,8 @@ func (p *pipeline) stop(ctx context.Context) {
 	}
 }
 
-// counts are the receiver's own, of the probe http: events by what became of them.
-func (p *pipeline) counts(ctx context.Context) (map[string]int64, error) {
+// counts are the receiver's own, of an Instrument: events by what became of them.
+func (p *pipeline) counts(ctx context.Context, instrument string) (map[string]int64, error) {
 	var rm metricdata.ResourceMetrics
 	if err := p.reader.Collect(ctx, &rm); err != nil {
 		return nil, err
@@ -163,7 +183,7 @@ func (p *pipeline) counts(ctx context.Context) (map[string]int64, error) {
 				continue
 			}
 			for _, point := range sum.DataPoints {
-				if probe, _ := point.Attributes.Value("probe"); probe.AsString() == "http" {
+				if probe, _ := point.Attributes.Value("probe"); probe.AsString() == instrument {
 					counts[name] += point.Value
 				}
 			}
