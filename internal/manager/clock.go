@@ -27,18 +27,25 @@ func newClock() *clock {
 	return c
 }
 
+// jitter is what the offset may differ by from the one in use, ns. Below it the times of
+// spans that belong together are rather in step with each other than with the wall clock.
+const jitter = 10_000
+
 // renew measures the offset. It reads the boot time before and after the wall clock
 // and takes the closest of some attempts, because it may be interrupted in between.
 func (c *clock) renew() {
-	best := uint64(1) << 62
+	best, offset := uint64(1)<<62, int64(0)
 	for range 5 {
 		before := c.Now()
 		wall := time.Now().UnixNano()
 		after := c.Now()
 		if after-before < best {
 			best = after - before
-			c.offset.Store(wall - int64(before+best/2))
+			offset = wall - int64(before+best/2)
 		}
+	}
+	if d := offset - c.offset.Load(); d > jitter || d < -jitter {
+		c.offset.Store(offset)
 	}
 }
 

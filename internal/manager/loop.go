@@ -25,8 +25,9 @@ const (
 	burst = 4096
 	// countEvery is how often the counts are renewed.
 	countEvery = time.Second
-	// renewEvery is how often the clock is compared with the wall clock.
-	renewEvery = 10 * time.Second
+	// renewEvery is how often the clock is compared with the wall clock, which takes a
+	// microsecond: so long after that was set are times wrong.
+	renewEvery = 250 * time.Millisecond
 )
 
 // loop is one goroutine and what it serves.
