@@ -24,12 +24,13 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) (int, e
 	object := f.String("object", "", "")
 	lockdown := f.String("lockdown", "", "")
 	output := f.String("output", "text", "")
-	if err := f.Parse(args); err != nil {
+	operands, err := parse(f, args)
+	if err != nil {
 		return 0, err
 	}
 	switch {
-	case f.NArg() > 0:
-		return 0, fmt.Errorf("check takes no argument %q", f.Arg(0))
+	case len(operands) > 0:
+		return 0, fmt.Errorf("check takes no argument %q", operands[0])
 	case *image != "" && *types != "":
 		return 0, errors.New("--kernel and --btf exclude each other")
 	}

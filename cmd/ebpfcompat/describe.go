@@ -15,11 +15,12 @@ import (
 
 func describeObject(_ context.Context, args []string, stdout, _ io.Writer) (int, error) {
 	f := flags("describe")
-	if err := f.Parse(args); err != nil {
+	operands, err := parse(f, args)
+	if err != nil {
 		return 0, err
 	}
-	if f.NArg() != 1 {
+	if len(operands) != 1 {
 		return 0, errors.New("describe takes one BPF object")
 	}
-	return exitFine, object.Describe(stdout, f.Arg(0))
+	return exitFine, object.Describe(stdout, operands[0])
 }

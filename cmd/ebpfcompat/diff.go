@@ -17,10 +17,11 @@ func diff(_ context.Context, args []string, stdout, _ io.Writer) (int, error) {
 	f := flags("diff")
 	object := f.String("object", "", "")
 	output := f.String("output", "text", "")
-	if err := f.Parse(args); err != nil {
+	operands, err := parse(f, args)
+	if err != nil {
 		return 0, err
 	}
-	if f.NArg() != 2 {
+	if len(operands) != 2 {
 		return 0, errors.New("diff takes two kernels: OLD NEW")
 	}
 	if err := oneOf(*output); err != nil {
@@ -30,11 +31,11 @@ func diff(_ context.Context, args []string, stdout, _ io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	before, err := kernel.Open(f.Arg(0))
+	before, err := kernel.Open(operands[0])
 	if err != nil {
 		return 0, err
 	}
-	after, err := kernel.Open(f.Arg(1))
+	after, err := kernel.Open(operands[1])
 	if err != nil {
 		return 0, err
 	}

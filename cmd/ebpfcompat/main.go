@@ -94,6 +94,24 @@ func flags(name string) *flag.FlagSet {
 	return f
 }
 
+// parse gives the operands. Flags may stand before, between and after them, and end at "--".
+func parse(f *flag.FlagSet, args []string) ([]string, error) {
+	var operands []string
+	for {
+		if err := f.Parse(args); err != nil {
+			return nil, err
+		}
+		rest := f.Args()
+		if len(rest) == 0 {
+			return operands, nil
+		}
+		if at := len(args) - len(rest); at > 0 && args[at-1] == "--" {
+			return append(operands, rest...), nil
+		}
+		operands, args = append(operands, rest[0]), rest[1:]
+	}
+}
+
 // oneOf checks the value of --output.
 func oneOf(output string) error {
 	if output != "text" && output != "json" {

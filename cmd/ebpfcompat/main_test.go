@@ -73,6 +73,23 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// Flags may stand where they come to mind, as with most commands.
+func TestFlagsAfterOperands(t *testing.T) {
+	object := testdata + "drift.bpf.elf"
+	_, before, _ := execute(t, "needs", "--output", "json", "--program", "unlink", object)
+	code, after, stderr := execute(t, "needs", object, "--output", "json", "--program=unlink")
+	assert.Equal(t, exitFine, code, stderr)
+	assert.Equal(t, before, after)
+	assert.True(t, json.Valid([]byte(after)))
+
+	code, _, stderr = execute(t, "needs", "--", "--output")
+	assert.Equal(t, exitBadInput, code)
+	assert.Contains(t, stderr, "--output: no such file", "what comes after -- is an operand")
+	code, _, stderr = execute(t, "diff", "a", "--object", object)
+	assert.Equal(t, exitBadInput, code)
+	assert.Contains(t, stderr, "OLD NEW")
+}
+
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"--help"}, {"check", "-h"}} {
 		code, stdout, _ := execute(t, args...)

@@ -17,10 +17,11 @@ func matrix(ctx context.Context, args []string, stdout, stderr io.Writer) (int, 
 	object := f.String("object", "", "")
 	lockdown := f.String("lockdown", "", "")
 	booted := f.String("booted", "", "")
-	if err := f.Parse(args); err != nil {
+	operands, err := parse(f, args)
+	if err != nil {
 		return 0, err
 	}
-	if f.NArg() == 0 {
+	if len(operands) == 0 {
 		return 0, errors.New("matrix takes directories of kernels")
 	}
 	assume, err := modes(*lockdown)
@@ -31,7 +32,7 @@ func matrix(ctx context.Context, args []string, stdout, stderr io.Writer) (int, 
 	if err != nil {
 		return 0, err
 	}
-	outcomes, err := resolveStored(ctx, set, f.Args(), assume, stderr)
+	outcomes, err := resolveStored(ctx, set, operands, assume, stderr)
 	if err != nil {
 		return 0, err
 	}

@@ -19,16 +19,17 @@ func needs(_ context.Context, args []string, stdout, _ io.Writer) (int, error) {
 		programs = append(programs, name)
 		return nil
 	})
-	if err := f.Parse(args); err != nil {
+	operands, err := parse(f, args)
+	if err != nil {
 		return 0, err
 	}
-	if f.NArg() != 1 {
+	if len(operands) != 1 {
 		return 0, errors.New("needs takes one BPF object")
 	}
 	if err := oneOf(*output); err != nil {
 		return 0, err
 	}
-	spec, err := readObject(f.Arg(0))
+	spec, err := readObject(operands[0])
 	if err != nil {
 		return 0, err
 	}

@@ -41,9 +41,8 @@ type suite struct {
 var suites = []suite{
 	{folder: "internal/kernel", tests: "Running", locked: "Running"},
 	{folder: "internal/compat", tests: "Agrees|Privileges", locked: "Agrees|Privileges"},
-	{folder: "internal/kernels/variants", tests: ".", locked: "."},
 	{folder: "internal/probes/object", tests: "AnyKernel", arch: "amd64", foreign: true},
-	{folder: "internal/kernels/live", tests: "Receiver|Rights", locked: "TestRights|TestReceiver/(own|refuse)"},
+	{folder: "internal/kernels/live", tests: "Receiver|Rights", locked: "TestRights|TestReceiver/(own|refuse|load)"},
 	{folder: "internal/kernels/live", tests: "Unseen", on: "5.10 6.1 6.18"},
 	{folder: "internal/kernels/live", tests: "Ways", on: "6.1"},
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,9 @@ func CheckLeaks(t testing.TB) {
 		for range 300 {
 			if left, err = leaked(before); err == nil && len(left) == 0 {
 				return
+			}
+			if !slices.ContainsFunc(left, func(o string) bool { return !ofVariables(o) }) {
+				runtime.GC()
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -74,6 +78,14 @@ func leaked(before map[object]string) ([]string, error) {
 	}
 	slices.Sort(left)
 	return left, nil
+}
+
+// ofVariables tells of a map that holds the variables of an object. The library maps it
+// into memory and lets go of it when the garbage collector finds that nobody uses it any more,
+// and not before: that is no leak, but without a collection it would be waited for.
+func ofVariables(left string) bool {
+	return strings.HasPrefix(left, "map_id ") &&
+		(strings.Contains(left, "(.rodata") || strings.Contains(left, "(.data") || strings.Contains(left, "(.bss"))
 }
 
 // object is a BPF object in the kernel. kind is as in fdinfo.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,14 +59,14 @@ func choices(t *testing.T) (able []choice, unable map[variant]string, runs suppo
 	resolutions, err := set.Resolve(k)
 	require.NoError(t, err)
 	able, unable, runs = []choice{{name: "own choice"}}, map[variant]string{}, support.Told{}
-	extending := choice{forced: map[string]any{}}
+	extending := map[string]any{}
 	for _, r := range resolutions {
 		for i, c := range r.Candidates {
 			if i == 0 || r.State == compat.None {
 				continue
 			}
 			if extendsSocket(r.Probe) {
-				extending.forced[r.Probe] = c.Variant
+				extending[r.Probe] = c.Variant
 				continue
 			}
 			// The first weaker variants of all probes together, then the second: to start takes long.
@@ -88,19 +89,33 @@ func choices(t *testing.T) (able []choice, unable map[variant]string, runs suppo
 			unable[variant{r.Probe, rejected.Variant}] = rejected.Reasons[0]
 		}
 	}
-	if len(extending.forced) > 0 {
-		extending.name = "weaker of those that extend socket"
-		able = append(able, extending)
+	if len(extending) > 0 {
+		i := slices.IndexFunc(able, func(c choice) bool { return c.forced != nil && c.forced["socket"] != withoutExtensions })
+		if i < 0 {
+			i = len(able)
+			able = append(able, choice{forced: map[string]any{}})
+		}
+		maps.Copy(able[i].forced, extending)
+		able[i].name = strings.TrimPrefix(able[i].name+",weaker of those that extend socket", ",")
 	}
 	return able, unable, runs
 }
 
 // extendsSocket tells of a probe that not every variant of the probe socket can be
-// joined by: they are left out where that one's variant is forced.
+// joined by. Where that one's variant is forced they are left out, unless they are
+// forced, too.
 func extendsSocket(probe string) bool { return probe == "tls" || probe == "go" }
+
+// withoutExtensions is the variant of the probe socket that they cannot join.
+const withoutExtensions = "sys_exit"
 
 // variant is one variant of one probe.
 type variant struct{ probe, name string }
+
+// httpAlone chooses the probe http with what it cannot do without: to load more takes long.
+func httpAlone() map[string]any {
+	return map[string]any{"http": map[string]any{}, "tls": map[string]any{"off": true}}
+}
 
 // host keeps the last status.
 type host struct {
@@ -129,8 +144,15 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 		}
 	}
 	if variants, ok := settings["variants"].(map[string]any); ok && variants["socket"] != nil {
-		delete(all, "go")
-		all["tls"] = map[string]any{"off": true}
+		if variants["go"] == nil {
+			delete(all, "go")
+		}
+		if variants["tls"] == nil {
+			all["tls"] = map[string]any{"off": true}
+		}
+	}
+	if settings["probes"] != nil {
+		all = map[string]any{} // the test chose
 	}
 	conf := confmap.NewFromStringMap(map[string]any{"collection_interval": "1s", "targets": []any{map[string]any{"exe": self}}, "probes": all})
 	require.NoError(t, conf.Merge(confmap.NewFromStringMap(settings)))
@@ -165,10 +187,13 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 
 // TestReceiver runs the same work under each variant of each probe. What the
 // programs did must be what the receiver says, and it must say the same in each.
+//
+// Each variant of the registry is thus loaded and attached once, where the kernel can
+// do that: by a receiver, or else by itself.
 func TestReceiver(t *testing.T) {
 	livetest.RequireRoot(t)
 	able, unable, runs := choices(t)
-	said := map[string][]string{}
+	said, ran := map[string][]string{}, map[variant]bool{}
 	for i, c := range able {
 		t.Run(c.name, func(t *testing.T) {
 			livetest.CheckLeaks(t)
@@ -176,6 +201,10 @@ func TestReceiver(t *testing.T) {
 			for again := 0; i == 0 && again < 2 && o.missed() != ""; again++ {
 				t.Log("the kernel skipped programs, which the receiver says; once more: ", o.missed())
 				o = observe(t, c.forced, runs)
+			}
+			maps.Copy(ran, o.held)
+			for probe, name := range c.forced {
+				assert.True(t, o.held[variant{probe, name.(string)}], "%s=%v is forced and does not run", probe, name)
 			}
 			if i == 0 {
 				assert.Equal(t, runs, o.ran, "what was said before is what runs")
@@ -208,12 +237,17 @@ func TestReceiver(t *testing.T) {
 	for v, reason := range unable {
 		t.Run("refuse "+v.probe+"="+v.name, func(t *testing.T) {
 			livetest.CheckLeaks(t)
-			_, _, err := run(t, &telemetry{}, map[string]any{"variants": map[string]any{v.probe: v.name}, "on_unsupported": "fail"})
+			with := httpAlone()
+			if v.probe != "socket" && v.probe != "discovery" { // which nobody chooses, and all need
+				with[v.probe] = map[string]any{}
+			}
+			_, _, err := run(t, &telemetry{}, map[string]any{"variants": map[string]any{v.probe: v.name}, "on_unsupported": "fail", "probes": with})
 			require.ErrorContains(t, err, reason)
 			assert.NotContains(t, err.Error(), "\n", "one sentence is enough")
 			t.Log(err)
 		})
 	}
+	testOthers(t, ran)
 }
 
 // observation is what a receiver said of a workload.
@@ -223,6 +257,7 @@ type observation struct {
 	lines []string
 	lost  []string
 	ran   support.Told
+	held  map[variant]bool // of those, what the kernel has
 }
 
 // observe lets a receiver watch the work.
@@ -244,6 +279,7 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 		t.Log(h.last.Err())
 	}
 	o.ran = o.sinks.running(t)
+	o.held = hold(t, o.ran)
 	costs(t)
 	ready := time.Now()
 	o.work = work(t, func(pid int) {

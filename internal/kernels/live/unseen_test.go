@@ -122,8 +122,8 @@ func testUnseen(t *testing.T, c choice) {
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = own.NewTelemetrySettings()
 	forced := map[string]string{}
-	for name, v := range c.forced {
-		forced[name] = v.(string)
+	if c.forced != nil {
+		forced["socket"] = c.forced["socket"].(string)
 	}
 	var factories []probe.Factory
 	chosen := map[string]any{}

@@ -38,10 +38,10 @@ func TestWays(t *testing.T) {
 }
 
 func testWays(t *testing.T, c choice, variant string) {
-	settings := map[string]any{}
+	settings := map[string]any{"probes": httpAlone()}
 	if c.forced != nil {
-		settings["variants"] = c.forced
 		variant = c.forced["socket"].(string)
+		settings["variants"] = map[string]any{"socket": variant}
 	}
 	sinks := &telemetry{}
 	stop, _, err := run(t, sinks, settings)
