@@ -41,7 +41,7 @@ type Config struct {
 	stats                 *Stats
 	ex                    Exchange
 	head                  head
-	nameBuf, valueBuf     []byte // the string at hand, decoded
+	valueBuf              []byte // the string at hand, decoded
 	free                  []*stream
 	order                 []*stream
 }

@@ -3,6 +3,27 @@
 
 package http2
 
+import "slices"
+
+// openStream is an open stream by its ID. They are kept in the order of these: a client opens
+// one behind the others, and few are open at a time.
+type openStream struct {
+	id uint32
+	st *stream
+}
+
+// place is where a stream of the ID is, or would be.
+func (p *Parser) place(id uint32) (int, bool) {
+	n := len(p.streams)
+	switch {
+	case n == 0 || p.streams[n-1].id < id:
+		return n, false
+	case p.streams[n-1].id == id:
+		return n - 1, true
+	}
+	return slices.BinarySearchFunc(p.streams, id, func(o openStream, id uint32) int { return int(o.id) - int(id) })
+}
+
 // sweepAfter is how long, in ns, a stream that a hole touched may show no frame before it is
 // taken to have ended in the hole.
 const sweepAfter = 60e9
@@ -14,11 +35,12 @@ func (p *Parser) find(id uint32) *stream {
 	if p.recent != nil && p.recent.id == id {
 		return p.recent
 	}
-	st := p.streams[id]
-	if st != nil {
-		p.recent = st
+	at, ok := p.place(id)
+	if !ok {
+		return nil
 	}
-	return st
+	p.recent = p.streams[at].st
+	return p.recent
 }
 
 // open makes st an open stream, unless there is no room.
@@ -32,7 +54,14 @@ func (p *Parser) open(st *stream) bool {
 		p.cfg.freeStream(st)
 		return false
 	}
-	p.streams[st.id] = st
+	switch at, ok := p.place(st.id); {
+	case ok:
+		p.streams[at].st = st
+	case at == len(p.streams):
+		p.streams = append(p.streams, openStream{st.id, st})
+	default:
+		p.streams = slices.Insert(p.streams, at, openStream{st.id, st})
+	}
 	p.recent = st
 	p.bytes += len(st.buf)
 	if p.side[Response].blind {
@@ -44,7 +73,8 @@ func (p *Parser) open(st *stream) bool {
 // makeRoom gives up the stream that shows no frame for longest, among those that may be over.
 func (p *Parser) makeRoom() {
 	var oldest *stream
-	for _, st := range p.streams {
+	for _, o := range p.streams {
+		st := o.st
 		if st.waits && (oldest == nil || st.active < oldest.active || st.active == oldest.active && st.id < oldest.id) {
 			oldest = st
 		}
@@ -127,7 +157,11 @@ func (p *Parser) release(st *stream) {
 }
 
 func (p *Parser) forget(st *stream) {
-	delete(p.streams, st.id)
+	if at, ok := p.place(st.id); ok {
+		copy(p.streams[at:], p.streams[at+1:])
+		p.streams[len(p.streams)-1] = openStream{}
+		p.streams = p.streams[:len(p.streams)-1]
+	}
 	p.bytes -= len(st.buf)
 	if st.waits {
 		p.waiting--

@@ -5,10 +5,9 @@ package http2
 
 // head takes the fields of one header block. It is reused.
 type head struct {
-	p       *Parser
 	st      *stream   // where values go, nil to keep none
 	of      Direction // whose fields they are: of a request or of a response
-	before  int       // length of st.buf
+	most    int       // length that st.buf may grow to
 	unknown uint32
 
 	begun, pseudo, status bool // a field, a pseudo-header field, a :status was seen
@@ -17,9 +16,9 @@ type head struct {
 	interim               bool
 }
 
-// room is what may still be kept of this header block.
-func (h *head) room(c *Config) int {
-	return min(c.maxHeader-(len(h.st.buf)-h.before), openHeads*c.maxHeader-h.p.bytes-(len(h.st.buf)-h.before))
+// keepIn says which stream keeps the values of this header block, as far as there is room.
+func (h *head) keepIn(c *Config, st *stream, kept int) {
+	h.st, h.most = st, len(st.buf)+min(c.maxHeader, openHeads*c.maxHeader-kept)
 }
 
 func (h *head) unknownField(c *Config) {
@@ -32,38 +31,44 @@ func (h *head) unknownField(c *Config) {
 // (RFC 9113 section 8.3), and trailers have none.
 func (h *head) field(c *Config, name nameID, v []byte) {
 	w := &c.names.list[name]
+	f := w.field
+	pseudo := f.pseudo()
 	if !h.begun {
 		h.begun = true
 		if !h.trailersKnown {
-			h.trailers, h.trailersKnown = !w.field.pseudo(), true
+			h.trailers, h.trailersKnown = !pseudo, true
 		}
 	}
-	h.pseudo = h.pseudo || w.field.pseudo()
+	h.pseudo = h.pseudo || pseudo
 	if name == nameUnwanted || h.interim {
 		return
 	}
-	if w.field == fieldStatus {
+	if f == fieldStatus {
 		h.statusField(v)
 		return
 	}
 	st := h.st
-	if st == nil || h.trailers && (h.of == Request || w.field < fieldGRPCStatus) {
+	if st == nil || h.trailers && (h.of == Request || f < fieldGRPCStatus) {
 		return
 	}
 	captures := w.capture[h.of]
-	if len(v)*(1+len(captures)) > h.room(c) {
+	if len(st.buf)+len(v)*(1+len(captures)) > h.most {
 		c.stats.HeadersNotKept++
 		return
 	}
 	if h.of == Request {
-		h.requestField(w.field, v)
+		h.requestField(f, v)
 	} else {
-		h.responseField(w.field, v)
+		h.responseField(f, v)
 	}
-	if h.trailers {
-		return
+	if len(captures) > 0 && !h.trailers {
+		h.capture(c, captures, v)
 	}
-	for _, index := range captures {
+}
+
+func (h *head) capture(c *Config, indexes []int, v []byte) {
+	st := h.st
+	for _, index := range indexes {
 		if len(st.captured) >= maxCaptured {
 			c.stats.HeadersNotKept++
 			return

@@ -127,7 +127,7 @@ func (p *Parser) headerBlock(d Direction, b []byte) {
 	bl, c := &p.side[d].block, p.cfg
 	bl.open = false
 	h := &c.head
-	*h = head{p: p, of: d}
+	*h = head{of: d}
 	st := p.find(bl.id)
 	fresh := false
 	switch {
@@ -141,8 +141,10 @@ func (p *Parser) headerBlock(d Direction, b []byte) {
 	case st != nil && st.headSeen && (st.statusKnown || st.body[Response] > 0):
 		h.trailers, h.trailersKnown = true, true
 	}
+	before := 0
 	if st != nil {
-		h.st, h.before = st, len(st.buf)
+		before = len(st.buf)
+		h.keepIn(c, st, p.bytes)
 	}
 	cut := p.decode(d, b, h)
 	switch {
@@ -153,7 +155,7 @@ func (p *Parser) headerBlock(d Direction, b []byte) {
 			c.stats.OrphanResponses++
 		}
 	default:
-		p.bytes += len(st.buf) - h.before
+		p.bytes += len(st.buf) - before
 		st.active = max(st.active, p.now.end)
 		st.unknown[d] += h.unknown
 		if d == Response {

@@ -55,6 +55,8 @@ func (c *Config) decodeBlock(t *table, b []byte, h *head) blockResult {
 		var r blockResult
 		var v uint64
 		switch first := b[0]; {
+		case first > 0x80 && first < 0xff: // most fields of most requests
+			b, r = b[1:], c.indexed(t, uint64(first&0x7f), h)
 		case first&0x80 != 0:
 			if v, b, r = readInt(b, 7); r == blockWhole {
 				r = c.indexed(t, v, h)
@@ -98,6 +100,22 @@ func (c *Config) indexed(t *table, index uint64, h *head) blockResult {
 	return blockWhole
 }
 
+// name finds the name of a literal field. Those that are wanted are known by their code, which
+// no other string has.
+func (c *Config) name(raw []byte, huffman bool) (id nameID, n int, r blockResult) {
+	if !huffman {
+		return c.names.find(raw), len(raw), blockWhole
+	}
+	if id := c.names.findCode(raw); id != nameUnwanted {
+		return id, len(c.names.list[id].name), blockWhole
+	}
+	_, n, ok := c.huffman.decode(c.valueBuf[:0], raw, 0) // measured, not decoded
+	if !ok {
+		return nameUnwanted, 0, blockBad
+	}
+	return nameUnwanted, n, blockWhole
+}
+
 func (c *Config) literal(t *table, b []byte, prefix uint8, insert bool, h *head) ([]byte, blockResult) {
 	index, rest, r := readInt(b, prefix)
 	if r != blockWhole {
@@ -110,16 +128,9 @@ func (c *Config) literal(t *table, b []byte, prefix uint8, insert bool, h *head)
 		if r != blockWhole {
 			return nil, r
 		}
-		rest, nameLen = tail, len(raw)
-		if huffman {
-			var ok bool
-			if c.nameBuf, nameLen, ok = c.huffman.decode(c.nameBuf[:0], raw, c.names.max+1); !ok {
-				return nil, blockBad
-			}
-			raw = c.nameBuf
-		}
-		if nameLen == len(raw) {
-			name = c.names.find(raw)
+		rest = tail
+		if name, nameLen, r = c.name(raw, huffman); r != blockWhole {
+			return nil, r
 		}
 	case index <= numStatic:
 		name, nameLen = c.static[index].name, int(c.static[index].nameLen)

@@ -107,7 +107,8 @@ func TestBlocksWithLosses(t *testing.T) {
 				continue
 			}
 			st := c.newStream()
-			h := head{p: p, st: st, of: Request, trailersKnown: true, before: len(st.buf)}
+			h := head{of: Request, trailersKnown: true}
+			h.keepIn(c, st, p.bytes)
 			before := c.stats.UnknownFields
 			if res := c.decodeBlock(tab, []byte(buf.String()), &h); res != blockWhole {
 				t.Fatalf("seed %d: block is %d", seed, res)

@@ -24,17 +24,19 @@ type huffmanTable struct {
 
 const (
 	huffmanBits = 12
-	twoSymbols  = 0x80
 	huffmanMax  = 30 // bits of the longest code
 )
 
-// huffmanStep is, from the lowest byte: the first symbol, the second one, the bits of the
-// first, the bits of both; with one symbol alone the last two are the same. The highest bit
-// tells that there are two. It is zero where the code is longer than huffmanBits.
+// huffmanStep is, from the lowest byte: the bits of both symbols, the bits of the first, the
+// first symbol, the second one; with one symbol alone the first two are the same. The highest
+// bit of the second byte tells that there are two. It is zero where the code is longer than
+// huffmanBits.
 type huffmanStep uint32
 
+const twoSymbols = 0x8000
+
 func stepOf(sym byte, bits int) huffmanStep {
-	return huffmanStep(sym) | huffmanStep(bits)<<16 | huffmanStep(bits)<<24
+	return huffmanStep(bits) | huffmanStep(bits)<<8 | huffmanStep(sym)<<16
 }
 
 // with adds the first symbol of the next step, if both fit.
@@ -42,12 +44,13 @@ func (e huffmanStep) with(next huffmanStep) huffmanStep {
 	if next == 0 || e.first()+next.first() > huffmanBits {
 		return e
 	}
-	return e&0xffffff | next&0xff<<8 | huffmanStep(e.first()+next.first()|twoSymbols)<<24
+	return e&^0xff | huffmanStep(e.first()+next.first()) | twoSymbols | next>>16&0xff<<24
 }
 
-func (e huffmanStep) first() uint { return uint(e) >> 16 & 0xff }
-func (e huffmanStep) both() uint  { return uint(e) >> 24 & 0x7f }
-func (e huffmanStep) more() int   { return int(e >> 31) }
+func (e huffmanStep) both() uint      { return uint(e) & 0x3f }
+func (e huffmanStep) first() uint     { return uint(e) >> 8 & 0x3f }
+func (e huffmanStep) more() int       { return int(e >> 15 & 1) }
+func (e huffmanStep) symbols() uint16 { return uint16(e >> 16) }
 
 // huffmanNode's children are inner nodes when positive, symbols as -1-symbol, or 0 (EOS).
 type huffmanNode [2]int16
@@ -98,13 +101,20 @@ func (t *huffmanTable) decode(dst, src []byte, room int) (out []byte, n int, ok 
 	room = min(room, len(src)*8/5) // the shortest code has five bits
 	dst = slices.Grow(dst, room+1)
 	text := dst[start : start+room+1]
-	var acc uint64
-	var bits uint // of acc that are not decoded
+	var acc uint64 // what is not decoded, from its highest bit
+	var bits uint  // how much that is
 	for len(src) >= 4 {
-		acc = acc<<32 | uint64(binary.BigEndian.Uint32(src))
-		src = src[4:]
-		for bits += 32; bits >= huffmanMax; {
-			e := t.short[acc>>((bits-huffmanBits)&63)&(1<<huffmanBits-1)]
+		if len(src) >= 8 { // what does not fit is read again
+			acc |= binary.BigEndian.Uint64(src) >> (bits & 63)
+			src = src[(63-bits)>>3:]
+			bits |= 56
+		} else {
+			acc |= uint64(binary.BigEndian.Uint32(src)) << (32 - bits)
+			src = src[4:]
+			bits += 32
+		}
+		for bits >= huffmanMax {
+			e := t.short[acc>>(64-huffmanBits)]
 			if e == 0 {
 				sym, used := t.long(acc, bits)
 				if used == 0 {
@@ -113,24 +123,19 @@ func (t *huffmanTable) decode(dst, src []byte, room int) (out []byte, n int, ok 
 				e = stepOf(sym, int(used))
 			}
 			if n < room {
-				binary.LittleEndian.PutUint16(text[n:], uint16(e))
+				binary.LittleEndian.PutUint16(text[n:], e.symbols())
 			}
 			n += 1 + e.more()
+			acc <<= e.both()
 			bits -= e.both()
 		}
 	}
 	for ; len(src) > 0; src = src[1:] {
-		acc = acc<<8 | uint64(src[0])
+		acc |= uint64(src[0]) << (56 - bits)
 		bits += 8
 	}
 	for {
-		var e huffmanStep
-		if bits >= huffmanBits {
-			e = t.short[acc>>(bits-huffmanBits)&(1<<huffmanBits-1)]
-		} else {
-			pad := huffmanBits - bits
-			e = t.short[(acc<<pad|(1<<pad-1))&(1<<huffmanBits-1)]
-		}
+		e := t.short[(acc|^uint64(0)>>bits)>>(64-huffmanBits)]
 		used, more := e.both(), e.more()
 		if used > bits { // the second symbol, or the first, is made of padding
 			used, more = e.first(), 0
@@ -138,17 +143,18 @@ func (t *huffmanTable) decode(dst, src []byte, room int) (out []byte, n int, ok 
 		if used == 0 {
 			var sym byte
 			sym, used = t.long(acc, bits)
-			e = huffmanStep(sym)
+			e = stepOf(sym, int(used))
 		}
 		if used == 0 || used > bits {
 			// What is left is padding: less than a byte, all ones (section 5.2).
-			ok = bits < 8 && acc&(1<<bits-1) == 1<<bits-1
+			ok = bits < 8 && acc>>(64-bits) == 1<<bits-1
 			return dst[:start+min(n, room)], n, ok
 		}
 		if n < room {
-			binary.LittleEndian.PutUint16(text[n:], uint16(e))
+			binary.LittleEndian.PutUint16(text[n:], e.symbols())
 		}
 		n += 1 + more
+		acc <<= used
 		bits -= used
 	}
 }
@@ -157,8 +163,10 @@ func (t *huffmanTable) decode(dst, src []byte, room int) (out []byte, n int, ok 
 func (t *huffmanTable) long(acc uint64, bits uint) (sym byte, used uint) {
 	at := int16(0)
 	for used < bits {
+		next := t.nodes[at][acc>>63]
+		acc <<= 1
 		used++
-		switch next := t.nodes[at][acc>>(bits-used)&1]; {
+		switch {
 		case next < 0:
 			return byte(-1 - next), used
 		case next == 0:

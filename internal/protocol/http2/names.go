@@ -3,7 +3,11 @@
 
 package http2
 
-import "strings"
+import (
+	"strings"
+
+	"golang.org/x/net/http2/hpack"
+)
 
 // field names what a header field means to an exchange.
 type field uint8
@@ -53,6 +57,7 @@ const (
 
 type wantedName struct {
 	name    string
+	code    string // the name by Huffman's code, for which there is but one
 	field   field
 	capture [2][]int // indexes into the headers to capture, by direction
 }
@@ -61,7 +66,8 @@ type wantedName struct {
 type nameSet struct {
 	list  []wantedName
 	byLen [32][]nameID
-	max   int // longest name
+	// byCodeLen has the same by the length of the code.
+	byCodeLen [32][]nameID
 }
 
 func newNameSet(o *Options) nameSet {
@@ -87,11 +93,23 @@ func (s *nameSet) add(name string) nameID {
 		return id
 	}
 	id := nameID(len(s.list))
-	s.list = append(s.list, wantedName{name: name})
+	code := string(hpack.AppendHuffmanString(nil, name))
+	s.list = append(s.list, wantedName{name: name, code: code})
 	k := min(len(name), len(s.byLen)-1)
 	s.byLen[k] = append(s.byLen[k], id)
-	s.max = max(s.max, len(name))
+	k = min(len(code), len(s.byCodeLen)-1)
+	s.byCodeLen[k] = append(s.byCodeLen[k], id)
 	return id
+}
+
+// findCode knows names by Huffman's code.
+func (s *nameSet) findCode(code []byte) nameID {
+	for _, id := range s.byCodeLen[min(len(code), len(s.byCodeLen)-1)] {
+		if s.list[id].code == string(code) {
+			return id
+		}
+	}
+	return nameUnwanted
 }
 
 // find knows names as HTTP/2 sends them, in lower case.

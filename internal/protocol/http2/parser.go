@@ -3,10 +3,7 @@
 
 package http2
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // clientPreface begins a client's stream of bytes (RFC 9113 section 3.4).
 const clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -32,9 +29,9 @@ type Parser struct {
 	cfg     *Config
 	emit    func(*Exchange)
 	side    [2]side
-	streams map[uint32]*stream
-	recent  *stream // last found
-	bytes   int     // kept for open streams
+	streams []openStream // in the order of their IDs
+	recent  *stream      // last found
+	bytes   int          // kept for open streams
 
 	maxID     uint32 // highest stream opened by the client
 	idsKnown  bool   // a higher one can only be a new request
@@ -53,7 +50,7 @@ type Parser struct {
 // NewParser returns a parser for one connection, in its beginning or anywhere within. It
 // calls emit during Segment, Skip, EOF, Close and Idle; emit must not call it back.
 func (c *Config) NewParser(emit func(*Exchange)) *Parser {
-	p := &Parser{cfg: c, emit: emit, streams: make(map[uint32]*stream)}
+	p := &Parser{cfg: c, emit: emit}
 	p.begin()
 	return p
 }
@@ -346,10 +343,9 @@ func (p *Parser) touch(st *stream, d Direction) {
 // sorted returns the open streams in the order of their IDs; valid until its next call.
 func (p *Parser) sorted() []*stream {
 	list := p.cfg.order[:0]
-	for _, st := range p.streams {
-		list = append(list, st)
+	for _, o := range p.streams {
+		list = append(list, o.st)
 	}
-	slices.SortFunc(list, func(a, b *stream) int { return int(a.id) - int(b.id) })
 	p.cfg.order = list
 	return list
 }

@@ -153,29 +153,25 @@ func (s *stream) fill(e *Exchange) {
 			respH = append(respH, v)
 		}
 	}
-	get := func(f field) []byte { return s.get(value(f)) }
-	*e = Exchange{
-		StreamID: s.id,
-		Method:   get(fieldMethod), Scheme: get(fieldScheme), Authority: get(fieldAuthority), Path: get(fieldPath),
-		Protocol: get(fieldProtocol), Host: get(fieldHost), UserAgent: get(fieldUserAgent),
-		Traceparent: get(fieldTraceparent), Tracestate: get(fieldTracestate),
-		B3: get(fieldB3), B3TraceID: get(fieldB3TraceID), B3SpanID: get(fieldB3SpanID),
-		B3ParentSpanID: get(fieldB3ParentSpanID), B3Sampled: get(fieldB3Sampled), B3Flags: get(fieldB3Flags),
-		GRPCTraceBin:       get(fieldGRPCTraceBin),
-		RequestContentType: get(fieldContentType), ResponseContentType: s.get(valResponseContentType),
-		RequestHeaders: reqH, ResponseHeaders: respH,
-		Status: s.status, StatusKnown: s.statusKnown,
-		GRPC: s.grpc, GRPCStatus: s.grpcStatus, GRPCStatusKnown: s.grpcStatusKnown, GRPCMessage: s.get(valGRPCMessage),
-		RequestMessages: s.messageCount(Request), ResponseMessages: s.messageCount(Response),
-		RequestBodySize: s.bodySize(Request), ResponseBodySize: s.bodySize(Response),
-		RequestStart: s.start[Request], RequestEnd: s.end[Request],
-		ResponseStart: s.start[Response], ResponseEnd: s.end[Response],
-		RequestTag: s.tag[Request], ResponseTag: s.tag[Response],
-		RequestHeadCut: s.headCut[Request], ResponseHeadCut: s.headCut[Response],
-		RequestUnknown: s.unknown[Request], ResponseUnknown: s.unknown[Response],
-		Upgraded: s.upgraded, Pushed: s.pushed,
-		Reset: s.reset, ResetCode: s.resetCode, ResetCodeKnown: s.resetCodeKnown,
-	}
+	*e = Exchange{StreamID: s.id, RequestHeaders: reqH, ResponseHeaders: respH}
+	e.Method, e.Scheme, e.Authority, e.Path = s.get(value(fieldMethod)), s.get(value(fieldScheme)), s.get(value(fieldAuthority)), s.get(value(fieldPath))
+	e.Protocol, e.Host, e.UserAgent = s.get(value(fieldProtocol)), s.get(value(fieldHost)), s.get(value(fieldUserAgent))
+	e.Traceparent, e.Tracestate = s.get(value(fieldTraceparent)), s.get(value(fieldTracestate))
+	e.B3, e.B3TraceID, e.B3SpanID = s.get(value(fieldB3)), s.get(value(fieldB3TraceID)), s.get(value(fieldB3SpanID))
+	e.B3ParentSpanID, e.B3Sampled, e.B3Flags = s.get(value(fieldB3ParentSpanID)), s.get(value(fieldB3Sampled)), s.get(value(fieldB3Flags))
+	e.GRPCTraceBin, e.GRPCMessage = s.get(value(fieldGRPCTraceBin)), s.get(valGRPCMessage)
+	e.RequestContentType, e.ResponseContentType = s.get(value(fieldContentType)), s.get(valResponseContentType)
+	e.Status, e.StatusKnown = s.status, s.statusKnown
+	e.GRPC, e.GRPCStatus, e.GRPCStatusKnown = s.grpc, s.grpcStatus, s.grpcStatusKnown
+	e.RequestMessages, e.ResponseMessages = s.messageCount(Request), s.messageCount(Response)
+	e.RequestBodySize, e.ResponseBodySize = s.bodySize(Request), s.bodySize(Response)
+	e.RequestStart, e.RequestEnd = s.start[Request], s.end[Request]
+	e.ResponseStart, e.ResponseEnd = s.start[Response], s.end[Response]
+	e.RequestTag, e.ResponseTag = s.tag[Request], s.tag[Response]
+	e.RequestHeadCut, e.ResponseHeadCut = s.headCut[Request], s.headCut[Response]
+	e.RequestUnknown, e.ResponseUnknown = s.unknown[Request], s.unknown[Response]
+	e.Upgraded, e.Pushed = s.upgraded, s.pushed
+	e.Reset, e.ResetCode, e.ResetCodeKnown = s.reset, s.resetCode, s.resetCodeKnown
 	if s.grpc {
 		e.GRPCService, e.GRPCMethod = splitPath(e.Path)
 	}
