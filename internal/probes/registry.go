@@ -7,6 +7,7 @@
 package probes
 
 import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/blockio"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/dns"
 	golang "github.com/ebpfreceiver/ebpfreceiver/internal/probes/go"
@@ -32,6 +33,7 @@ func All() []probe.Factory {
 	return []probe.Factory{
 		discovery.Factory(),
 		process.Factory(),
+		blockio.Factory(),
 		scheduler.Factory(),
 		signals.Factory(),
 		socket.Factory(),
