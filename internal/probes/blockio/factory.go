@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"golang.org/x/sys/unix"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/device"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -48,7 +49,7 @@ func Factory() probe.Factory {
 					countRequestsFull: probe.MapFull, countUnknown: probe.Unmatched, countUnseen: probe.Missed,
 				},
 				Attached: begin,
-			}, schema(newDevices("/sys/dev/block"))), nil
+			}, schema(device.NewNames(device.BlockDevices))), nil
 		},
 	}
 }
