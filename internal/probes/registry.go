@@ -10,6 +10,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/blockio"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/dns"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/filesystem"
 	golang "github.com/ebpfreceiver/ebpfreceiver/internal/probes/go"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
@@ -34,6 +35,7 @@ func All() []probe.Factory {
 		discovery.Factory(),
 		process.Factory(),
 		blockio.Factory(),
+		filesystem.Factory(),
 		scheduler.Factory(),
 		signals.Factory(),
 		socket.Factory(),
