@@ -24,6 +24,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/signals"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/sql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/syscalls"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tcp"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -49,6 +50,7 @@ func All() []probe.Factory {
 		mongodb.Factory(),
 		redis.Factory(),
 		sql.Factory(),
+		syscalls.Factory(),
 		tcp.Factory(),
 	}
 }
