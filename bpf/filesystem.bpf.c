@@ -92,7 +92,6 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct file_type);
 } file_types SEC(".maps");
@@ -193,15 +192,17 @@ static __always_inline void slow(const struct agg_owner *owner, const struct cal
 	if (!at)
 		return;
 	agg_count(FILE_SLOW_SEEN);
-	/* Two processors that begin a second at once may let one more pass. */
+	/* Processors that are here at once may let one more pass each: kernels before v5.12
+	 * do not give back what they add to. */
 	if (slow_second != second) {
 		slow_second = second;
 		slow_number = 0;
 	}
-	if (__sync_fetch_and_add(&slow_number, 1) >= slow_per_second) {
+	if (slow_number >= slow_per_second) {
 		agg_count(FILE_SLOW_LIMITED);
 		return;
 	}
+	__sync_fetch_and_add(&slow_number, 1);
 	__builtin_memset(at, 0, __builtin_offsetof(struct file_slow, path));
 	at->start = owner->start;
 	at->end = end;

@@ -50,11 +50,10 @@ struct call {
 };
 
 /* By thread ID. A thread has one from its first call on, to its end. As many as there can be
- * threads on most hosts. */
+ * threads on most hosts: 5 MiB. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct call);
 } calls SEC(".maps");

@@ -39,7 +39,7 @@ func Factory() probe.Factory {
 			if !ok {
 				return nil, fmt.Errorf("configuration is a %T, not a %T", config, cfg)
 			}
-			n := &names{devices: device.NewNames(device.BlockDevices), known: map[uint32]string{}}
+			n := &names{devices: device.NewNames(device.BlockDevices)}
 			return &Instrument{set: set, cfg: cfg, names: n, table: inkernel.NewTable[dims, value](set, schema(n))}, nil
 		},
 	}

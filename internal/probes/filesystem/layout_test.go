@@ -37,7 +37,7 @@ func chars(s string) (c [64]int8) {
 }
 
 func TestRecord(t *testing.T) {
-	n := &names{devices: device.NewNames(t.TempDir()), known: map[uint32]string{}}
+	n := &names{devices: device.NewNames(t.TempDir())}
 	e := objectFileSlow{Tgid: 7, Tid: 8, Op: 4, Duration: uint64(1500 * time.Millisecond), Device: 8<<20 | 1, Levels: 2}
 	copy(e.Type[:], []int8{'e', 'x', 't', '4'})
 	e.Path[0], e.Path[1] = chars("file"), chars("var")

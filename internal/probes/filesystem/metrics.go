@@ -53,24 +53,14 @@ func operation(op uint32) string {
 type names struct {
 	devices *device.Names
 	types   *ebpf.Map
-	known   map[uint32]string
 }
 
-// maxTypes is the size of the map.
-const maxTypes = 1024
-
 // typeOf is that of the filesystem on a device, or empty when the kernel's map had no space.
-// A device that is used again by another filesystem keeps the first one's.
+// It is asked each time: what has no device of its own gets a number that was another's.
 func (n *names) typeOf(dev uint32) string {
-	if name, ok := n.known[dev]; ok {
-		return name
-	}
 	var t objectFileType
 	if n.types == nil || n.types.Lookup(dev, &t) != nil {
 		return ""
-	}
-	if len(n.known) < maxTypes {
-		n.known[dev] = text(t.Name[:])
 	}
 	return text(t.Name[:])
 }
