@@ -128,6 +128,7 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 			all[f.Manifest.Name] = map[string]any{}
 		}
 	}
+	all["filesystem"] = map[string]any{"threshold": "0s"}
 	if variants, ok := settings["variants"].(map[string]any); ok && variants["socket"] != nil {
 		delete(all, "go")
 		all["tls"] = map[string]any{"off": true}
@@ -298,6 +299,11 @@ func (o *observation) check(t *testing.T, runs support.Told) {
 	assert.Equal(t, exchanges, o.sinks.measured(o.work), "each exchange counts in the metrics")
 	assert.Equal(t, exits, o.sinks.exits(o.work), "each end of a process is one record")
 	assert.Equal(t, len(exits), o.sinks.execs(o.work), "each exec is one record")
+	for probe, metric := range map[string]string{"filesystem": "ebpf.filesystem.operation.duration", "syscalls": "ebpf.syscall.duration"} {
+		if _, ok := runs[probe]; ok {
+			assert.Positive(t, o.sinks.counted(o.work, metric), "%s counts what the programs did", probe)
+		}
+	}
 }
 
 // difference compares two sorted lists as multisets.
