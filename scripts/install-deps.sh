@@ -20,6 +20,7 @@ test=(
 	sysbench libmemcached-tools # loads of databases
 	curl wrk hey apache2-utils python3 nodejs openssl wget # clients and runtimes
 	libbpf-tools # objects that nobody here wrote
+	fio # a load of disks, and what each operation took
 	systemd # to check the service of deploy/
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

@@ -107,4 +107,14 @@ static __always_inline void agg_add(__u64 *counter, __u64 n)
 	__sync_fetch_and_add(counter, n);
 }
 
+/* The process of the current task, without a helper where the kernel lets the task be
+ * followed (since commit 3ca1032ab7ab, v5.11). */
+static __always_inline void agg_owner_current(struct agg_owner *o)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		agg_owner_of(o, bpf_get_current_task_btf());
+	else
+		agg_owner_read(o, (void *)bpf_get_current_task());
+}
+
 #endif

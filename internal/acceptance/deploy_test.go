@@ -165,7 +165,7 @@ func TestConfinedCollectorSeesAll(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprintf("drop_capabilities=%t", drop), func(t *testing.T) {
 			n := startNginx(t, noBackend)
-			section := fmt.Sprintf("drop_capabilities: %t\non_unsupported: fail\nprobes: {dns: {}, go: {}, http: {}, process: {}, memory: {}, scheduler: {}, signals: {}, sql: {}, tcp: {}}\ntargets: [{exe: /**/nginx}, {exe: /**/wget}]\n", drop)
+			section := fmt.Sprintf("drop_capabilities: %t\non_unsupported: fail\nprobes: {blockio: {}, dns: {}, filesystem: {}, go: {}, http: {}, process: {}, memory: {}, scheduler: {}, signals: {}, sql: {}, syscalls: {}, tcp: {}}\ntargets: [{exe: /**/nginx}, {exe: /**/wget}]\n", drop)
 			c := startReceiversAs(t, map[string]string{"ebpf": section}, confine(t))
 			_, set := rights(t)
 			if drop {

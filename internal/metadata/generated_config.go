@@ -28,14 +28,18 @@ func (ec *EventConfig) Unmarshal(parser *confmap.Conf) error {
 
 // EventsConfig provides config for ebpf events.
 type EventsConfig struct {
-	EbpfProcessOomKill EventConfig `mapstructure:"ebpf.process.oom_kill"`
-	EbpfProcessSignal  EventConfig `mapstructure:"ebpf.process.signal"`
-	ProcessExec        EventConfig `mapstructure:"process.exec"`
-	ProcessExit        EventConfig `mapstructure:"process.exit"`
+	EbpfFilesystemSlowOperation EventConfig `mapstructure:"ebpf.filesystem.slow_operation"`
+	EbpfProcessOomKill          EventConfig `mapstructure:"ebpf.process.oom_kill"`
+	EbpfProcessSignal           EventConfig `mapstructure:"ebpf.process.signal"`
+	ProcessExec                 EventConfig `mapstructure:"process.exec"`
+	ProcessExit                 EventConfig `mapstructure:"process.exit"`
 }
 
 func DefaultEventsConfig() EventsConfig {
 	return EventsConfig{
+		EbpfFilesystemSlowOperation: EventConfig{
+			Enabled: true,
+		},
 		EbpfProcessOomKill: EventConfig{
 			Enabled: true,
 		},

@@ -13,6 +13,50 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+type eventEbpfFilesystemSlowOperation struct {
+	data   plog.LogRecordSlice // data buffer for generated log records.
+	config EventConfig         // event config provided by user.
+}
+
+func (e *eventEbpfFilesystemSlowOperation) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfFilesystemDurationAttributeValue float64, ebpfFilesystemOperationAttributeValue string, ebpfFilesystemSizeAttributeValue int64, errorTypeAttributeValue string, filePathAttributeValue string, processPidAttributeValue int64, systemDeviceAttributeValue string, systemFilesystemTypeAttributeValue string, threadIDAttributeValue int64) {
+	if !e.config.Enabled {
+		return
+	}
+	dp := e.data.AppendEmpty()
+	dp.SetEventName("ebpf.filesystem.slow_operation")
+	dp.SetTimestamp(timestamp)
+
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
+		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
+	}
+	dp.Attributes().PutDouble("ebpf.filesystem.duration", ebpfFilesystemDurationAttributeValue)
+	dp.Attributes().PutStr("ebpf.filesystem.operation", ebpfFilesystemOperationAttributeValue)
+	dp.Attributes().PutInt("ebpf.filesystem.size", ebpfFilesystemSizeAttributeValue)
+	dp.Attributes().PutStr("error.type", errorTypeAttributeValue)
+	dp.Attributes().PutStr("file.path", filePathAttributeValue)
+	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+	dp.Attributes().PutStr("system.device", systemDeviceAttributeValue)
+	dp.Attributes().PutStr("system.filesystem.type", systemFilesystemTypeAttributeValue)
+	dp.Attributes().PutInt("thread.id", threadIDAttributeValue)
+
+}
+
+// emit appends recorded event data to a events slice and prepares it for recording another set of log records.
+func (e *eventEbpfFilesystemSlowOperation) emit(lrs plog.LogRecordSlice) {
+	if e.config.Enabled && e.data.Len() > 0 {
+		e.data.MoveAndAppendTo(lrs)
+	}
+}
+
+func newEventEbpfFilesystemSlowOperation(cfg EventConfig) eventEbpfFilesystemSlowOperation {
+	e := eventEbpfFilesystemSlowOperation{config: cfg}
+	if cfg.Enabled {
+		e.data = plog.NewLogRecordSlice()
+	}
+	return e
+}
+
 type eventEbpfProcessOomKill struct {
 	data   plog.LogRecordSlice // data buffer for generated log records.
 	config EventConfig         // event config provided by user.
@@ -204,16 +248,17 @@ func newEventProcessExit(cfg EventConfig) eventProcessExit {
 // LogsBuilder provides an interface for scrapers to report logs while taking care of all the transformations
 // required to produce log representation defined in metadata and user config.
 type LogsBuilder struct {
-	config                         LogsBuilderConfig // config of the logs builder.
-	logsBuffer                     plog.Logs
-	logRecordsBuffer               plog.LogRecordSlice
-	buildInfo                      component.BuildInfo // contains version information.
-	resourceAttributeIncludeFilter map[string]filter.Filter
-	resourceAttributeExcludeFilter map[string]filter.Filter
-	eventEbpfProcessOomKill        eventEbpfProcessOomKill
-	eventEbpfProcessSignal         eventEbpfProcessSignal
-	eventProcessExec               eventProcessExec
-	eventProcessExit               eventProcessExit
+	config                           LogsBuilderConfig // config of the logs builder.
+	logsBuffer                       plog.Logs
+	logRecordsBuffer                 plog.LogRecordSlice
+	buildInfo                        component.BuildInfo // contains version information.
+	resourceAttributeIncludeFilter   map[string]filter.Filter
+	resourceAttributeExcludeFilter   map[string]filter.Filter
+	eventEbpfFilesystemSlowOperation eventEbpfFilesystemSlowOperation
+	eventEbpfProcessOomKill          eventEbpfProcessOomKill
+	eventEbpfProcessSignal           eventEbpfProcessSignal
+	eventProcessExec                 eventProcessExec
+	eventProcessExit                 eventProcessExit
 }
 
 // LogBuilderOption applies changes to default logs builder.
@@ -223,16 +268,17 @@ type LogBuilderOption interface {
 
 func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuilder {
 	lb := &LogsBuilder{
-		config:                         lbc,
-		logsBuffer:                     plog.NewLogs(),
-		logRecordsBuffer:               plog.NewLogRecordSlice(),
-		buildInfo:                      settings.BuildInfo,
-		eventEbpfProcessOomKill:        newEventEbpfProcessOomKill(lbc.Events.EbpfProcessOomKill),
-		eventEbpfProcessSignal:         newEventEbpfProcessSignal(lbc.Events.EbpfProcessSignal),
-		eventProcessExec:               newEventProcessExec(lbc.Events.ProcessExec),
-		eventProcessExit:               newEventProcessExit(lbc.Events.ProcessExit),
-		resourceAttributeIncludeFilter: make(map[string]filter.Filter),
-		resourceAttributeExcludeFilter: make(map[string]filter.Filter),
+		config:                           lbc,
+		logsBuffer:                       plog.NewLogs(),
+		logRecordsBuffer:                 plog.NewLogRecordSlice(),
+		buildInfo:                        settings.BuildInfo,
+		eventEbpfFilesystemSlowOperation: newEventEbpfFilesystemSlowOperation(lbc.Events.EbpfFilesystemSlowOperation),
+		eventEbpfProcessOomKill:          newEventEbpfProcessOomKill(lbc.Events.EbpfProcessOomKill),
+		eventEbpfProcessSignal:           newEventEbpfProcessSignal(lbc.Events.EbpfProcessSignal),
+		eventProcessExec:                 newEventProcessExec(lbc.Events.ProcessExec),
+		eventProcessExit:                 newEventProcessExit(lbc.Events.ProcessExit),
+		resourceAttributeIncludeFilter:   make(map[string]filter.Filter),
+		resourceAttributeExcludeFilter:   make(map[string]filter.Filter),
 	}
 	if lbc.ResourceAttributes.ContainerID.EventsInclude != nil {
 		lb.resourceAttributeIncludeFilter["container.id"] = filter.CreateFilter(lbc.ResourceAttributes.ContainerID.EventsInclude)
@@ -392,6 +438,7 @@ func (lb *LogsBuilder) EmitForResource(options ...ResourceLogsOption) {
 	ils := rl.ScopeLogs().AppendEmpty()
 	ils.Scope().SetName(ScopeName)
 	ils.Scope().SetVersion(lb.buildInfo.Version)
+	lb.eventEbpfFilesystemSlowOperation.emit(ils.LogRecords())
 	lb.eventEbpfProcessOomKill.emit(ils.LogRecords())
 	lb.eventEbpfProcessSignal.emit(ils.LogRecords())
 	lb.eventProcessExec.emit(ils.LogRecords())
@@ -430,6 +477,11 @@ func (lb *LogsBuilder) Emit(options ...ResourceLogsOption) plog.Logs {
 	logs := lb.logsBuffer
 	lb.logsBuffer = plog.NewLogs()
 	return logs
+}
+
+// RecordEbpfFilesystemSlowOperationEvent adds a log record of ebpf.filesystem.slow_operation event.
+func (lb *LogsBuilder) RecordEbpfFilesystemSlowOperationEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfFilesystemDurationAttributeValue float64, ebpfFilesystemOperationAttributeValue string, ebpfFilesystemSizeAttributeValue int64, errorTypeAttributeValue string, filePathAttributeValue string, processPidAttributeValue int64, systemDeviceAttributeValue string, systemFilesystemTypeAttributeValue string, threadIDAttributeValue int64) {
+	lb.eventEbpfFilesystemSlowOperation.recordEvent(ctx, timestamp, ebpfFilesystemDurationAttributeValue, ebpfFilesystemOperationAttributeValue, ebpfFilesystemSizeAttributeValue, errorTypeAttributeValue, filePathAttributeValue, processPidAttributeValue, systemDeviceAttributeValue, systemFilesystemTypeAttributeValue, threadIDAttributeValue)
 }
 
 // RecordEbpfProcessOomKillEvent adds a log record of ebpf.process.oom_kill event.

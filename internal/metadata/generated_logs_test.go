@@ -146,6 +146,9 @@ func TestLogsBuilder(t *testing.T) {
 			allEventsCount := 0
 			defaultEventsCount++
 			allEventsCount++
+			lb.RecordEbpfFilesystemSlowOperationEvent(ctx, timestamp, 24.100000, "ebpf.filesystem.operation-val", 20, "error.type-val", "file.path-val", 11, "system.device-val", "system.filesystem.type-val", 9)
+			defaultEventsCount++
+			allEventsCount++
 			lb.RecordEbpfProcessOomKillEvent(ctx, timestamp, "ebpf.oom.cgroup-val", 22, 17, 19, 18, "ebpf.oom.trigger.executable.path-val", "ebpf.oom.trigger.name-val", 20, 16, "process.executable.name-val", "process.executable.path-val", 11, 15)
 			defaultEventsCount++
 			allEventsCount++
@@ -199,6 +202,40 @@ func TestLogsBuilder(t *testing.T) {
 			validatedEvents := make(map[string]bool)
 			for i := 0; i < lrs.Len(); i++ {
 				switch lrs.At(i).EventName() {
+				case "ebpf.filesystem.slow_operation":
+					assert.False(t, validatedEvents["ebpf.filesystem.slow_operation"], "Found a duplicate in the events slice: ebpf.filesystem.slow_operation")
+					validatedEvents["ebpf.filesystem.slow_operation"] = true
+					lr := lrs.At(i)
+					assert.Equal(t, timestamp, lr.Timestamp())
+					assert.Equal(t, pcommon.TraceID(traceID), lr.TraceID())
+					assert.Equal(t, pcommon.SpanID(spanID), lr.SpanID())
+					attrVal, ok := lr.Attributes().Get("ebpf.filesystem.duration")
+					assert.True(t, ok)
+					assert.Equal(t, 24.100000, attrVal.Double())
+					attrVal, ok = lr.Attributes().Get("ebpf.filesystem.operation")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.filesystem.operation-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.filesystem.size")
+					assert.True(t, ok)
+					assert.EqualValues(t, 20, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("error.type")
+					assert.True(t, ok)
+					assert.Equal(t, "error.type-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("file.path")
+					assert.True(t, ok)
+					assert.Equal(t, "file.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 11, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("system.device")
+					assert.True(t, ok)
+					assert.Equal(t, "system.device-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("system.filesystem.type")
+					assert.True(t, ok)
+					assert.Equal(t, "system.filesystem.type-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("thread.id")
+					assert.True(t, ok)
+					assert.EqualValues(t, 9, attrVal.Int())
 				case "ebpf.process.oom_kill":
 					assert.False(t, validatedEvents["ebpf.process.oom_kill"], "Found a duplicate in the events slice: ebpf.process.oom_kill")
 					validatedEvents["ebpf.process.oom_kill"] = true

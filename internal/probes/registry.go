@@ -7,8 +7,10 @@
 package probes
 
 import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/blockio"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/dns"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/filesystem"
 	golang "github.com/ebpfreceiver/ebpfreceiver/internal/probes/go"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/http"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/memcached"
@@ -22,6 +24,7 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/signals"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/sql"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/syscalls"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tcp"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -32,6 +35,8 @@ func All() []probe.Factory {
 	return []probe.Factory{
 		discovery.Factory(),
 		process.Factory(),
+		blockio.Factory(),
+		filesystem.Factory(),
 		scheduler.Factory(),
 		signals.Factory(),
 		socket.Factory(),
@@ -45,6 +50,7 @@ func All() []probe.Factory {
 		mongodb.Factory(),
 		redis.Factory(),
 		sql.Factory(),
+		syscalls.Factory(),
 		tcp.Factory(),
 	}
 }

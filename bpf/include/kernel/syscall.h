@@ -8,6 +8,9 @@
 
 #define NR_read 0
 #define NR_write 1
+#define NR_open 2
+#define NR_pread64 17
+#define NR_pwrite64 18
 #define NR_readv 19
 #define NR_writev 20
 #define NR_sendfile 40
@@ -15,9 +18,18 @@
 #define NR_recvfrom 45
 #define NR_sendmsg 46
 #define NR_recvmsg 47
+#define NR_fsync 74
+#define NR_fdatasync 75
+#define NR_creat 85
+#define NR_openat 257
 #define NR_splice 275
+#define NR_preadv 295
+#define NR_pwritev 296
 #define NR_recvmmsg 299
 #define NR_sendmmsg 307
+#define NR_preadv2 327
+#define NR_pwritev2 328
+#define NR_openat2 437
 
 #define SYSCALL_NR(regs) ((long)(regs)->orig_ax)
 #define SYSCALL_ARG0(regs) ((regs)->di)
@@ -28,18 +40,28 @@
 
 #elif defined(__TARGET_ARCH_arm64)
 
+#define NR_openat 56
 #define NR_read 63
 #define NR_write 64
 #define NR_readv 65
 #define NR_writev 66
+#define NR_pread64 67
+#define NR_pwrite64 68
+#define NR_preadv 69
+#define NR_pwritev 70
 #define NR_sendfile 71
 #define NR_splice 76
+#define NR_fsync 82
+#define NR_fdatasync 83
 #define NR_sendto 206
 #define NR_recvfrom 207
 #define NR_sendmsg 211
 #define NR_recvmsg 212
 #define NR_recvmmsg 243
 #define NR_sendmmsg 269
+#define NR_preadv2 286
+#define NR_pwritev2 287
+#define NR_openat2 437
 
 #define SYSCALL_NR(r) ((long)(r)->syscallno)
 #define SYSCALL_ARG0(r) ((r)->orig_x0)
@@ -50,6 +72,15 @@
 
 #else
 #error "system call numbers of this architecture are missing"
+#endif
+
+/* The first argument, for any pointer to the registers. */
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_ARG0_READ(regs) BPF_CORE_READ(regs, di)
+#define SYSCALL_NR_READ(regs) ((long)BPF_CORE_READ(regs, orig_ax))
+#else
+#define SYSCALL_ARG0_READ(r) BPF_CORE_READ(r, orig_x0)
+#define SYSCALL_NR_READ(r) ((long)BPF_CORE_READ(r, syscallno))
 #endif
 
 /* From here on as user space lays them out (uapi/linux/socket.h). */

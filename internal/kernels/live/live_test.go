@@ -143,6 +143,7 @@ func run(t *testing.T, sinks *telemetry, settings map[string]any) (stop func() e
 			all[f.Manifest.Name] = map[string]any{}
 		}
 	}
+	all["filesystem"] = map[string]any{"threshold": "0s"}
 	if variants, ok := settings["variants"].(map[string]any); ok && variants["socket"] != nil {
 		if variants["go"] == nil {
 			delete(all, "go")
@@ -302,7 +303,10 @@ func observe(t *testing.T, forced map[string]any, runs support.Told) *observatio
 		}
 	}
 	tellCosts(t, o.work)
-	o.lost = o.sinks.lost(t)
+	o.lost = slices.DeleteFunc(o.sinks.lost(t), func(lost string) bool {
+		// Some hosts' kernels run no program while they interrupt the host's own agent.
+		return strings.HasPrefix(lost, "cause=missed,probe=blockio:")
+	})
 	require.NoError(t, stop())
 	t.Logf("start %.1f s, work %.1f s, end %.1f s, %d exchanges", ready.Sub(began).Seconds(), worked.Sub(ready).Seconds(), time.Since(worked).Seconds(), o.work.exchanges())
 	o.lines = o.sinks.lines(o.work)
@@ -334,6 +338,11 @@ func (o *observation) check(t *testing.T, runs support.Told) {
 	assert.Equal(t, exchanges, o.sinks.measured(o.work), "each exchange counts in the metrics")
 	assert.Equal(t, exits, o.sinks.exits(o.work), "each end of a process is one record")
 	assert.Equal(t, len(exits), o.sinks.execs(o.work), "each exec is one record")
+	for probe, metric := range map[string]string{"filesystem": "ebpf.filesystem.operation.duration", "syscalls": "ebpf.syscall.duration"} {
+		if _, ok := runs[probe]; ok {
+			assert.Positive(t, o.sinks.counted(o.work, metric), "%s counts what the programs did", probe)
+		}
+	}
 }
 
 // difference compares two sorted lists as multisets.

@@ -95,6 +95,33 @@ func (s *telemetry) lines(w *workload) []string {
 	return lines
 }
 
+// counted is how much is in the newest exponential histograms of the workload.
+func (s *telemetry) counted(w *workload, metric string) (n uint64) {
+	newest := map[string]uint64{}
+	for _, md := range s.metrics.AllMetrics() {
+		for _, rm := range md.ResourceMetrics().All() {
+			if w.resource(rm.Resource()) == "" {
+				continue
+			}
+			pid, _ := rm.Resource().Attributes().Get("process.pid")
+			for _, sm := range rm.ScopeMetrics().All() {
+				for _, m := range sm.Metrics().All() {
+					if m.Name() != metric || m.Type() != pmetric.MetricTypeExponentialHistogram {
+						continue
+					}
+					for _, p := range m.ExponentialHistogram().DataPoints().All() {
+						newest[pid.AsString()+w.attributes(p.Attributes())] = p.Count()
+					}
+				}
+			}
+		}
+	}
+	for _, c := range newest {
+		n += c
+	}
+	return n
+}
+
 // points gives each point's attributes and what of its value does not depend on
 // time.
 func (w *workload) points(m pmetric.Metric) map[string]string {

@@ -7,5 +7,7 @@
 //
 // # Account
 //
-// The unit is a request that was completed: seen = delivered + filtered + lost by cause.
+// The unit is a request that was completed: seen = delivered + filtered + lost by cause. One
+// whose completion no program was told of is lost as "missed" when the kernel uses its
+// memory again.
 package blockio

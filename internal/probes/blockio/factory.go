@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"golang.org/x/sys/unix"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/device"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -19,6 +20,7 @@ import (
 const (
 	countRequestsFull = inkernel.FirstCounter + iota
 	countUnknown
+	countUnseen
 )
 
 // Factory describes the Instrument.
@@ -32,10 +34,7 @@ func Factory() probe.Factory {
 			DependsOn: []string{inkernel.Discovery},
 			Joins:     inkernel.Discovery,
 			Stability: component.StabilityLevelDevelopment,
-			Variants: []probe.Variant{{
-				Name: "tp_btf", Spec: loadObject,
-				Loses: []string{"which process made the pages dirty that the kernel writes later"},
-			}},
+			Variants:  variants(),
 		},
 		// 2048 are 10 MiB.
 		DefaultConfig: func() any { return &inkernel.Config{MaxSeries: 2048} },
@@ -46,9 +45,34 @@ func Factory() probe.Factory {
 			}
 			return inkernel.NewInstrument[dims, value](set, inkernel.Options{
 				Hash: "block_values", Size: cfg.MaxSeries,
-				Lost:     map[uint32]probe.Cause{countRequestsFull: probe.MapFull, countUnknown: probe.Unmatched},
+				Lost: map[uint32]probe.Cause{
+					countRequestsFull: probe.MapFull, countUnknown: probe.Unmatched, countUnseen: probe.Missed,
+				},
 				Attached: begin,
-			}, schema(newDevices("/sys/dev/block"))), nil
+			}, schema(device.NewNames(device.BlockDevices))), nil
+		},
+	}
+}
+
+// variants are ordered by what they see. The first costs a program more for each request.
+func variants() []probe.Variant {
+	const (
+		dirty  = "which process made the pages dirty that the kernel writes later"
+		merged = "which part of a request is of another process, whose bytes were merged into it"
+		flush  = "whose a request is that waits for the device to write its cache"
+	)
+	return []probe.Variant{
+		{
+			Name: "tp_btf", Spec: loadObject, Loses: []string{dirty, merged},
+			Programs: []string{"blockio_start", "blockio_issue", "blockio_merge", "blockio_complete"},
+		},
+		{
+			Name: "tp_btf_insert", Spec: loadObject, Loses: []string{dirty, merged, flush},
+			Programs: []string{"blockio_insert", "blockio_issue", "blockio_merge", "blockio_complete"},
+		},
+		{
+			Name: "raw_tp", Spec: loadObject, Loses: []string{dirty, merged, flush},
+			Programs: []string{"blockio_raw_insert", "blockio_raw_issue", "blockio_raw_merge", "blockio_raw_complete"},
 		},
 	}
 }

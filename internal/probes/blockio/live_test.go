@@ -124,6 +124,7 @@ func TestAgainstDiskstats(t *testing.T) {
 	pump.Collect(t, i) // the first one takes long
 	pump.Collect(t, i)
 	before, then := stats(t, name), sums(metrics, name)
+	attrs := func(direction string) string { return attrDirection + "=" + direction + "," + attrDevice + "=" + name }
 	file := filepath.Join(dir, "file")
 	const blocks, size = 200, 64 << 10
 	write := exec.Command("dd", "if=/dev/zero", "of="+file, "bs=64k", "count="+strconv.Itoa(blocks), "oflag=direct")
@@ -136,43 +137,91 @@ func TestAgainstDiskstats(t *testing.T) {
 	require.NoError(t, read.Run())
 	require.NoError(t, exec.Command("sync").Run())
 	after := stats(t, name)
+	time.Sleep(50 * time.Millisecond) // records of both processes are on their way
+	pump.Collect(t, i)
+	now := sums(metrics, name)
+	// Here the kernel runs no program while it interrupts a thread of the machine's own agent. It
+	// shows when the memory of such a request is used again: by more than there can be at a time.
+	require.NoError(t, exec.Command("dd", "if="+file, "of=/dev/null", "bs=4k", "count=1200", "iflag=direct").Run())
 	pump.Stop()
 	pump.Collect(t, i)
+	c := i.(probe.Accountant).Counts()
+	t.Logf("%+v", c)
+	require.Equal(t, c.Seen, c.Delivered+c.Filtered+c.TotalLost())
+	require.Equal(t, c.Lost[probe.Missed], c.TotalLost())
+	missed := float64(c.Lost[probe.Missed])
+	written := metrics.Values(metricIO, write.Process.Pid)[attrs("write")]
+	got := metrics.Values(metricIO, read.Process.Pid)[attrs("read")]
+	assert.LessOrEqual(t, written, float64(blocks*size))
+	assert.LessOrEqual(t, got, float64(blocks*size))
+	assert.GreaterOrEqual(t, written+got, (2*blocks-missed)*size, "nothing else is missing")
 
-	t.Logf("%+v", i.(probe.Accountant).Counts())
-	attrs := func(direction string) string { return attrDirection + "=" + direction + "," + attrDevice + "=" + name }
-	// Once 199 of 200 were told of, and nothing lost: why must be known before the probe is registered.
-	const unexplained = 2
-	assert.InDelta(t, blocks*size, metrics.Values(metricIO, write.Process.Pid)[attrs("write")], unexplained*size)
-	assert.InDelta(t, blocks*size, metrics.Values(metricIO, read.Process.Pid)[attrs("read")], unexplained*size)
-
-	now := sums(metrics, name)
-	got := func(metric, op string) (n, sum float64) {
+	total := func(metric, op string) (n, sum float64) {
 		k := [2]string{metric, op}
 		return now[k][0] - then[k][0], now[k][1] - then[k][1]
 	}
-	reads, readSeconds := got(metricDevice, "read")
-	writes, writeSeconds := got(metricDevice, "write")
-	_, readQueue := got(metricQueue, "read")
-	_, writeQueue := got(metricQueue, "write")
-	_, readBytes := got(metricSize, "read")
-	_, written := got(metricSize, "write")
+	reads, readSeconds := total(metricDevice, "read")
+	writes, writeSeconds := total(metricDevice, "write")
+	_, readQueue := total(metricQueue, "read")
+	_, writeQueue := total(metricQueue, "write")
+	_, readBytes := total(metricSize, "read")
+	_, writeBytes := total(metricSize, "write")
 	t.Logf("reads %g of %g, %g of %g bytes, %.4f + %.4f of %.3f s", reads, after.reads-before.reads, readBytes, after.readBytes-before.readBytes, readSeconds, readQueue, (after.readT-before.readT)/1e3)
-	t.Logf("writes %g of %g, %g of %g bytes, %.4f + %.4f of %.3f s", writes, after.writes-before.writes, written, after.written-before.written, writeSeconds, writeQueue, (after.writeT-before.writeT)/1e3)
+	t.Logf("writes %g of %g, %g of %g bytes, %.4f + %.4f of %.3f s", writes, after.writes-before.writes, writeBytes, after.written-before.written, writeSeconds, writeQueue, (after.writeT-before.writeT)/1e3)
 	// Others may use the device between a look at the statistics and one at the series.
-	assert.InDelta(t, after.reads-before.reads, reads, 20)
-	assert.InDelta(t, after.readBytes-before.readBytes, readBytes, 2<<20)
-	assert.InDelta(t, after.writes-before.writes, writes, 20)
-	assert.InDelta(t, after.written-before.written, written, 2<<20)
+	assert.InDelta(t, after.reads-before.reads, reads, 20+missed)
+	assert.InDelta(t, after.readBytes-before.readBytes, readBytes, 2<<20+missed*size)
+	assert.InDelta(t, after.writes-before.writes, writes, 20+missed)
+	assert.InDelta(t, after.written-before.written, writeBytes, 2<<20+missed*size)
 	// The statistics are in milliseconds of each request.
 	assert.InDelta(t, (after.readT-before.readT)/1e3, readSeconds+readQueue, 0.05+0.1*readSeconds+1e-3*reads)
+}
 
-	mine := 0.0
-	for _, p := range metrics.Points(metricDevice, write.Process.Pid) {
-		if p.Attrs() == attrOperation+"=write,"+attrDevice+"="+name {
-			mine = float64(p.Count())
+// fio knows of each operation how long it took. Where it sends one by one, of a size that is a
+// request, and counts from when it has sent it, that is what the device needs, and then the
+// time until fio runs again, which grows when others use the processors.
+func TestAgainstFio(t *testing.T) {
+	dir := t.TempDir()
+	name := diskOf(t, dir)
+	i, metrics, pump := load(t)
+	far := map[float64]string{0.5: "", 0.9: "", 0.99: ""}
+	compare := func(op string) {
+		said := livetest.Fio(t, dir, "--rw=rand"+op, "--size=64m", "--bs=256k", "--direct=1", "--ioengine=libaio", "--rate_iops=800", "--runtime=1", "--time_based")
+		time.Sleep(100 * time.Millisecond)
+		pump.Collect(t, i)
+		attrs := attrOperation + "=" + op + "," + attrDevice + "=" + name
+		device := last(metrics, metricDevice, said.PID, attrs)
+		require.NotNil(t, device, "fio is not known")
+		want := said.Latency(op)
+		assert.InEpsilon(t, want.Operations, device.Count(), 0.05)
+		t.Logf("%s: %d of %d operations", op, device.Count(), want.Operations)
+		for q := range far {
+			t.Logf("quantile %g: %.6f of %.6f s", q, device.Quantile(q), want.Quantile(q))
+			if d := device.Quantile(q) / want.Quantile(q); d < 0.9 || d > 1.1 {
+				far[q] = fmt.Sprintf("quantile %g: %g of %g s", q, device.Quantile(q), want.Quantile(q))
+			} else {
+				delete(far, q)
+			}
 		}
 	}
-	assert.GreaterOrEqual(t, mine, float64(blocks-unexplained))
-	livetest.Conserved(t, i)
+	for n := 0; n < 5 && len(far) > 0; n++ {
+		compare("read")
+	}
+	assert.Empty(t, far)
+	clear(far)
+	compare("write") // the machine's host takes them into its memory: there is too little to wait for
+	pump.Stop()
+	pump.Collect(t, i)
+	c := i.(probe.Accountant).Counts()
+	assert.Equal(t, c.Seen, c.Delivered+c.Filtered+c.TotalLost(), "%+v", c)
+}
+
+// last is the last point of a process with these attributes.
+func last(m *livetest.Metrics, metric string, pid int, attrs string) (found *livetest.Point) {
+	for _, p := range m.Points(metric, pid) {
+		if p.Attrs() == attrs {
+			found = &p
+		}
+	}
+	return found
 }

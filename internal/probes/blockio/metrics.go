@@ -6,13 +6,11 @@
 package blockio
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/device"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 )
 
@@ -66,39 +64,13 @@ func (d *dims) operation() string {
 	return "other"
 }
 
-// devices knows the names of devices.
-type devices struct {
-	path  string
-	names map[uint32]string
-}
-
-func newDevices(path string) *devices { return &devices{path: path, names: map[uint32]string{}} }
-
-// maxDevices bounds what is remembered.
-const maxDevices = 4096
-
-// name is that of /dev, or the numbers when the device is gone.
-func (d *devices) name(device uint32) string {
-	if name, ok := d.names[device]; ok {
-		return name
-	}
-	name := fmt.Sprintf("%d:%d", device>>20, device&(1<<20-1))
-	if target, err := os.Readlink(filepath.Join(d.path, name)); err == nil {
-		name = filepath.Base(target)
-	}
-	if len(d.names) < maxDevices {
-		d.names[device] = name
-	}
-	return name
-}
-
-func schema(devs *devices) inkernel.Schema[dims] {
+func schema(devs *device.Names) inkernel.Schema[dims] {
 	attributes := func(m pcommon.Map, d *dims) {
-		m.PutStr(attrDevice, devs.name(d.Device))
+		m.PutStr(attrDevice, devs.Of(d.Device))
 		m.PutStr(attrOperation, d.operation())
 	}
 	direction := func(m pcommon.Map, d *dims) {
-		m.PutStr(attrDevice, devs.name(d.Device))
+		m.PutStr(attrDevice, devs.Of(d.Device))
 		m.PutStr(attrDirection, d.operation())
 	}
 	durations, sizes := inkernel.Durations(), inkernel.Sizes()

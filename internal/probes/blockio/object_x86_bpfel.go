@@ -36,11 +36,11 @@ type objectBlockRequest struct {
 		Tgid   uint32
 		Stripe uint32
 	}
-	Made     uint64
-	Inserted uint64
-	Issued   uint64
-	Bytes    uint32
-	Pad      uint32
+	Made   uint64
+	Noted  uint64
+	Issued uint64
+	Bytes  uint32
+	Pad    uint32
 }
 
 type objectBlockValue struct {
@@ -90,17 +90,23 @@ type objectProcRule struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	objectMapAggCounters      = "agg_counters"
-	objectMapBlockRequests    = "block_requests"
-	objectMapBlockValues      = "block_values"
-	objectMapProcConfig       = "proc_config"
-	objectMapProcRules        = "proc_rules"
-	objectMapProcs            = "procs"
-	objectProgBlockioComplete = "blockio_complete"
-	objectProgBlockioInsert   = "blockio_insert"
-	objectProgBlockioIssue    = "blockio_issue"
-	objectVarAggStripes       = "agg_stripes"
-	objectVarSince            = "since"
+	objectMapAggCounters         = "agg_counters"
+	objectMapBlockRequests       = "block_requests"
+	objectMapBlockValues         = "block_values"
+	objectMapProcConfig          = "proc_config"
+	objectMapProcRules           = "proc_rules"
+	objectMapProcs               = "procs"
+	objectProgBlockioComplete    = "blockio_complete"
+	objectProgBlockioInsert      = "blockio_insert"
+	objectProgBlockioIssue       = "blockio_issue"
+	objectProgBlockioMerge       = "blockio_merge"
+	objectProgBlockioRawComplete = "blockio_raw_complete"
+	objectProgBlockioRawInsert   = "blockio_raw_insert"
+	objectProgBlockioRawIssue    = "blockio_raw_issue"
+	objectProgBlockioRawMerge    = "blockio_raw_merge"
+	objectProgBlockioStart       = "blockio_start"
+	objectVarAggStripes          = "agg_stripes"
+	objectVarSince               = "since"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -145,9 +151,15 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
-	BlockioComplete *ebpf.ProgramSpec `ebpf:"blockio_complete"`
-	BlockioInsert   *ebpf.ProgramSpec `ebpf:"blockio_insert"`
-	BlockioIssue    *ebpf.ProgramSpec `ebpf:"blockio_issue"`
+	BlockioComplete    *ebpf.ProgramSpec `ebpf:"blockio_complete"`
+	BlockioInsert      *ebpf.ProgramSpec `ebpf:"blockio_insert"`
+	BlockioIssue       *ebpf.ProgramSpec `ebpf:"blockio_issue"`
+	BlockioMerge       *ebpf.ProgramSpec `ebpf:"blockio_merge"`
+	BlockioRawComplete *ebpf.ProgramSpec `ebpf:"blockio_raw_complete"`
+	BlockioRawInsert   *ebpf.ProgramSpec `ebpf:"blockio_raw_insert"`
+	BlockioRawIssue    *ebpf.ProgramSpec `ebpf:"blockio_raw_issue"`
+	BlockioRawMerge    *ebpf.ProgramSpec `ebpf:"blockio_raw_merge"`
+	BlockioStart       *ebpf.ProgramSpec `ebpf:"blockio_start"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -221,9 +233,15 @@ type objectVariables struct {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
-	BlockioComplete *ebpf.Program `ebpf:"blockio_complete"`
-	BlockioInsert   *ebpf.Program `ebpf:"blockio_insert"`
-	BlockioIssue    *ebpf.Program `ebpf:"blockio_issue"`
+	BlockioComplete    *ebpf.Program `ebpf:"blockio_complete"`
+	BlockioInsert      *ebpf.Program `ebpf:"blockio_insert"`
+	BlockioIssue       *ebpf.Program `ebpf:"blockio_issue"`
+	BlockioMerge       *ebpf.Program `ebpf:"blockio_merge"`
+	BlockioRawComplete *ebpf.Program `ebpf:"blockio_raw_complete"`
+	BlockioRawInsert   *ebpf.Program `ebpf:"blockio_raw_insert"`
+	BlockioRawIssue    *ebpf.Program `ebpf:"blockio_raw_issue"`
+	BlockioRawMerge    *ebpf.Program `ebpf:"blockio_raw_merge"`
+	BlockioStart       *ebpf.Program `ebpf:"blockio_start"`
 }
 
 func (p *objectPrograms) Close() error {
@@ -231,6 +249,12 @@ func (p *objectPrograms) Close() error {
 		p.BlockioComplete,
 		p.BlockioInsert,
 		p.BlockioIssue,
+		p.BlockioMerge,
+		p.BlockioRawComplete,
+		p.BlockioRawInsert,
+		p.BlockioRawIssue,
+		p.BlockioRawMerge,
+		p.BlockioStart,
 	)
 }
 
