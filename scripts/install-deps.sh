@@ -20,6 +20,7 @@ test=(
 	sysbench libmemcached-tools # loads of databases
 	curl wrk hey apache2-utils python3 nodejs openssl wget # clients and runtimes
 	libbpf-tools # objects that nobody here wrote
+	linux-perf iperf3 nftables # what to compare the kernel's counts with
 	systemd # to check the service of deploy/
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )
