@@ -28,10 +28,11 @@ func (ec *EventConfig) Unmarshal(parser *confmap.Conf) error {
 
 // EventsConfig provides config for ebpf events.
 type EventsConfig struct {
-	EbpfProcessOomKill EventConfig `mapstructure:"ebpf.process.oom_kill"`
-	EbpfProcessSignal  EventConfig `mapstructure:"ebpf.process.signal"`
-	ProcessExec        EventConfig `mapstructure:"process.exec"`
-	ProcessExit        EventConfig `mapstructure:"process.exit"`
+	EbpfProcessOomKill   EventConfig `mapstructure:"ebpf.process.oom_kill"`
+	EbpfProcessSignal    EventConfig `mapstructure:"ebpf.process.signal"`
+	EbpfTCPConnectFailed EventConfig `mapstructure:"ebpf.tcp.connect.failed"`
+	ProcessExec          EventConfig `mapstructure:"process.exec"`
+	ProcessExit          EventConfig `mapstructure:"process.exit"`
 }
 
 func DefaultEventsConfig() EventsConfig {
@@ -40,6 +41,9 @@ func DefaultEventsConfig() EventsConfig {
 			Enabled: true,
 		},
 		EbpfProcessSignal: EventConfig{
+			Enabled: true,
+		},
+		EbpfTCPConnectFailed: EventConfig{
 			Enabled: true,
 		},
 		ProcessExec: EventConfig{

@@ -108,6 +108,51 @@ func newEventEbpfProcessSignal(cfg EventConfig) eventEbpfProcessSignal {
 	return e
 }
 
+type eventEbpfTCPConnectFailed struct {
+	data   plog.LogRecordSlice // data buffer for generated log records.
+	config EventConfig         // event config provided by user.
+}
+
+func (e *eventEbpfTCPConnectFailed) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfNetworkPeerZoneAttributeValue string, ebpfTCPConnectDurationAttributeValue float64, errorTypeAttributeValue string, networkPeerAddressAttributeValue string, networkPeerPortAttributeValue int64, networkTransportAttributeValue string, networkTypeAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64) {
+	if !e.config.Enabled {
+		return
+	}
+	dp := e.data.AppendEmpty()
+	dp.SetEventName("ebpf.tcp.connect.failed")
+	dp.SetTimestamp(timestamp)
+
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
+		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
+	}
+	dp.Attributes().PutStr("ebpf.network.peer.zone", ebpfNetworkPeerZoneAttributeValue)
+	dp.Attributes().PutDouble("ebpf.tcp.connect.duration", ebpfTCPConnectDurationAttributeValue)
+	dp.Attributes().PutStr("error.type", errorTypeAttributeValue)
+	dp.Attributes().PutStr("network.peer.address", networkPeerAddressAttributeValue)
+	dp.Attributes().PutInt("network.peer.port", networkPeerPortAttributeValue)
+	dp.Attributes().PutStr("network.transport", networkTransportAttributeValue)
+	dp.Attributes().PutStr("network.type", networkTypeAttributeValue)
+	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
+	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
+	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+
+}
+
+// emit appends recorded event data to a events slice and prepares it for recording another set of log records.
+func (e *eventEbpfTCPConnectFailed) emit(lrs plog.LogRecordSlice) {
+	if e.config.Enabled && e.data.Len() > 0 {
+		e.data.MoveAndAppendTo(lrs)
+	}
+}
+
+func newEventEbpfTCPConnectFailed(cfg EventConfig) eventEbpfTCPConnectFailed {
+	e := eventEbpfTCPConnectFailed{config: cfg}
+	if cfg.Enabled {
+		e.data = plog.NewLogRecordSlice()
+	}
+	return e
+}
+
 type eventProcessExec struct {
 	data   plog.LogRecordSlice // data buffer for generated log records.
 	config EventConfig         // event config provided by user.
@@ -212,6 +257,7 @@ type LogsBuilder struct {
 	resourceAttributeExcludeFilter map[string]filter.Filter
 	eventEbpfProcessOomKill        eventEbpfProcessOomKill
 	eventEbpfProcessSignal         eventEbpfProcessSignal
+	eventEbpfTCPConnectFailed      eventEbpfTCPConnectFailed
 	eventProcessExec               eventProcessExec
 	eventProcessExit               eventProcessExit
 }
@@ -229,6 +275,7 @@ func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuil
 		buildInfo:                      settings.BuildInfo,
 		eventEbpfProcessOomKill:        newEventEbpfProcessOomKill(lbc.Events.EbpfProcessOomKill),
 		eventEbpfProcessSignal:         newEventEbpfProcessSignal(lbc.Events.EbpfProcessSignal),
+		eventEbpfTCPConnectFailed:      newEventEbpfTCPConnectFailed(lbc.Events.EbpfTCPConnectFailed),
 		eventProcessExec:               newEventProcessExec(lbc.Events.ProcessExec),
 		eventProcessExit:               newEventProcessExit(lbc.Events.ProcessExit),
 		resourceAttributeIncludeFilter: make(map[string]filter.Filter),
@@ -394,6 +441,7 @@ func (lb *LogsBuilder) EmitForResource(options ...ResourceLogsOption) {
 	ils.Scope().SetVersion(lb.buildInfo.Version)
 	lb.eventEbpfProcessOomKill.emit(ils.LogRecords())
 	lb.eventEbpfProcessSignal.emit(ils.LogRecords())
+	lb.eventEbpfTCPConnectFailed.emit(ils.LogRecords())
 	lb.eventProcessExec.emit(ils.LogRecords())
 	lb.eventProcessExit.emit(ils.LogRecords())
 
@@ -440,6 +488,11 @@ func (lb *LogsBuilder) RecordEbpfProcessOomKillEvent(ctx context.Context, timest
 // RecordEbpfProcessSignalEvent adds a log record of ebpf.process.signal event.
 func (lb *LogsBuilder) RecordEbpfProcessSignalEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
 	lb.eventEbpfProcessSignal.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
+}
+
+// RecordEbpfTCPConnectFailedEvent adds a log record of ebpf.tcp.connect.failed event.
+func (lb *LogsBuilder) RecordEbpfTCPConnectFailedEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfNetworkPeerZoneAttributeValue string, ebpfTCPConnectDurationAttributeValue float64, errorTypeAttributeValue string, networkPeerAddressAttributeValue string, networkPeerPortAttributeValue int64, networkTransportAttributeValue string, networkTypeAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64) {
+	lb.eventEbpfTCPConnectFailed.recordEvent(ctx, timestamp, ebpfNetworkPeerZoneAttributeValue, ebpfTCPConnectDurationAttributeValue, errorTypeAttributeValue, networkPeerAddressAttributeValue, networkPeerPortAttributeValue, networkTransportAttributeValue, networkTypeAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue)
 }
 
 // RecordProcessExecEvent adds a log record of process.exec event.

@@ -152,6 +152,9 @@ func TestLogsBuilder(t *testing.T) {
 			lb.RecordEbpfProcessSignalEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", "ebpf.signal.address-val", "ebpf.signal.code-val", "ebpf.signal.sender.executable.path-val", "ebpf.signal.sender.name-val", 22, 26, "process.executable.name-val", "process.executable.path-val", 11, 15)
 			defaultEventsCount++
 			allEventsCount++
+			lb.RecordEbpfTCPConnectFailedEvent(ctx, timestamp, "ebpf.network.peer.zone-val", 25.100000, "error.type-val", "network.peer.address-val", 17, "network.transport-val", "network.type-val", "process.executable.name-val", "process.executable.path-val", 11)
+			defaultEventsCount++
+			allEventsCount++
 			lb.RecordProcessExecEvent(ctx, timestamp, false, "process.command-val", []any{"process.command_args-item1", "process.command_args-item2"}, "process.executable.name-val", "process.executable.path-val", "process.linux.cgroup-val", "process.owner-val", 18, 11, 20, 15)
 			defaultEventsCount++
 			allEventsCount++
@@ -288,6 +291,43 @@ func TestLogsBuilder(t *testing.T) {
 					attrVal, ok = lr.Attributes().Get("process.user.id")
 					assert.True(t, ok)
 					assert.EqualValues(t, 15, attrVal.Int())
+				case "ebpf.tcp.connect.failed":
+					assert.False(t, validatedEvents["ebpf.tcp.connect.failed"], "Found a duplicate in the events slice: ebpf.tcp.connect.failed")
+					validatedEvents["ebpf.tcp.connect.failed"] = true
+					lr := lrs.At(i)
+					assert.Equal(t, timestamp, lr.Timestamp())
+					assert.Equal(t, pcommon.TraceID(traceID), lr.TraceID())
+					assert.Equal(t, pcommon.SpanID(spanID), lr.SpanID())
+					attrVal, ok := lr.Attributes().Get("ebpf.network.peer.zone")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.network.peer.zone-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.tcp.connect.duration")
+					assert.True(t, ok)
+					assert.Equal(t, 25.100000, attrVal.Double())
+					attrVal, ok = lr.Attributes().Get("error.type")
+					assert.True(t, ok)
+					assert.Equal(t, "error.type-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("network.peer.address")
+					assert.True(t, ok)
+					assert.Equal(t, "network.peer.address-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("network.peer.port")
+					assert.True(t, ok)
+					assert.EqualValues(t, 17, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("network.transport")
+					assert.True(t, ok)
+					assert.Equal(t, "network.transport-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("network.type")
+					assert.True(t, ok)
+					assert.Equal(t, "network.type-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.executable.name")
+					assert.True(t, ok)
+					assert.Equal(t, "process.executable.name-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.executable.path")
+					assert.True(t, ok)
+					assert.Equal(t, "process.executable.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("process.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 11, attrVal.Int())
 				case "process.exec":
 					assert.False(t, validatedEvents["process.exec"], "Found a duplicate in the events slice: process.exec")
 					validatedEvents["process.exec"] = true
