@@ -66,7 +66,7 @@ type eventEbpfProcessSignal struct {
 	config EventConfig         // event config provided by user.
 }
 
-func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, logRecordUIDAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
 	if !e.config.Enabled {
 		return
 	}
@@ -86,6 +86,7 @@ func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcom
 	dp.Attributes().PutStr("ebpf.signal.sender.name", ebpfSignalSenderNameAttributeValue)
 	dp.Attributes().PutInt("ebpf.signal.sender.pid", ebpfSignalSenderPidAttributeValue)
 	dp.Attributes().PutInt("ebpf.signal.sender.user.id", ebpfSignalSenderUserIDAttributeValue)
+	dp.Attributes().PutStr("log.record.uid", logRecordUIDAttributeValue)
 	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
 	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
 	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
@@ -204,7 +205,7 @@ type eventProcessExit struct {
 	config EventConfig         // event config provided by user.
 }
 
-func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessRunTimeAttributeValue float64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
+func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessExitSignalRecordAttributeValue string, ebpfProcessRunTimeAttributeValue float64, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
 	if !e.config.Enabled {
 		return
 	}
@@ -218,7 +219,14 @@ func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Ti
 	}
 	dp.Attributes().PutBool("ebpf.process.exit.core_dumped", ebpfProcessExitCoreDumpedAttributeValue)
 	dp.Attributes().PutStr("ebpf.process.exit.signal", ebpfProcessExitSignalAttributeValue)
+	dp.Attributes().PutStr("ebpf.process.exit.signal.record", ebpfProcessExitSignalRecordAttributeValue)
 	dp.Attributes().PutDouble("ebpf.process.run_time", ebpfProcessRunTimeAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.address", ebpfSignalAddressAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.code", ebpfSignalCodeAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.sender.executable.path", ebpfSignalSenderExecutablePathAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.sender.name", ebpfSignalSenderNameAttributeValue)
+	dp.Attributes().PutInt("ebpf.signal.sender.pid", ebpfSignalSenderPidAttributeValue)
+	dp.Attributes().PutInt("ebpf.signal.sender.user.id", ebpfSignalSenderUserIDAttributeValue)
 	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
 	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
 	dp.Attributes().PutInt("process.exit.code", processExitCodeAttributeValue)
@@ -486,8 +494,8 @@ func (lb *LogsBuilder) RecordEbpfProcessOomKillEvent(ctx context.Context, timest
 }
 
 // RecordEbpfProcessSignalEvent adds a log record of ebpf.process.signal event.
-func (lb *LogsBuilder) RecordEbpfProcessSignalEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
-	lb.eventEbpfProcessSignal.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
+func (lb *LogsBuilder) RecordEbpfProcessSignalEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, logRecordUIDAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventEbpfProcessSignal.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, logRecordUIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
 }
 
 // RecordEbpfTCPConnectFailedEvent adds a log record of ebpf.tcp.connect.failed event.
@@ -501,6 +509,6 @@ func (lb *LogsBuilder) RecordProcessExecEvent(ctx context.Context, timestamp pco
 }
 
 // RecordProcessExitEvent adds a log record of process.exit event.
-func (lb *LogsBuilder) RecordProcessExitEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessRunTimeAttributeValue float64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
-	lb.eventProcessExit.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfProcessRunTimeAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processExitCodeAttributeValue, processLinuxCgroupAttributeValue, processOwnerAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processRealUserIDAttributeValue, processUserIDAttributeValue)
+func (lb *LogsBuilder) RecordProcessExitEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessExitSignalRecordAttributeValue string, ebpfProcessRunTimeAttributeValue float64, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventProcessExit.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfProcessExitSignalRecordAttributeValue, ebpfProcessRunTimeAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processExitCodeAttributeValue, processLinuxCgroupAttributeValue, processOwnerAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processRealUserIDAttributeValue, processUserIDAttributeValue)
 }

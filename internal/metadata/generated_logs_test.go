@@ -149,7 +149,7 @@ func TestLogsBuilder(t *testing.T) {
 			lb.RecordEbpfProcessOomKillEvent(ctx, timestamp, "ebpf.oom.cgroup-val", 22, 17, 19, 18, "ebpf.oom.trigger.executable.path-val", "ebpf.oom.trigger.name-val", 20, 16, "process.executable.name-val", "process.executable.path-val", 11, 15)
 			defaultEventsCount++
 			allEventsCount++
-			lb.RecordEbpfProcessSignalEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", "ebpf.signal.address-val", "ebpf.signal.code-val", "ebpf.signal.sender.executable.path-val", "ebpf.signal.sender.name-val", 22, 26, "process.executable.name-val", "process.executable.path-val", 11, 15)
+			lb.RecordEbpfProcessSignalEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", "ebpf.signal.address-val", "ebpf.signal.code-val", "ebpf.signal.sender.executable.path-val", "ebpf.signal.sender.name-val", 22, 26, "log.record.uid-val", "process.executable.name-val", "process.executable.path-val", 11, 15)
 			defaultEventsCount++
 			allEventsCount++
 			lb.RecordEbpfTCPConnectFailedEvent(ctx, timestamp, "ebpf.network.peer.zone-val", 25.100000, "error.type-val", "network.peer.address-val", 17, "network.transport-val", "network.type-val", "process.executable.name-val", "process.executable.path-val", 11)
@@ -158,7 +158,7 @@ func TestLogsBuilder(t *testing.T) {
 			lb.RecordProcessExecEvent(ctx, timestamp, false, "process.command-val", []any{"process.command_args-item1", "process.command_args-item2"}, "process.executable.name-val", "process.executable.path-val", "process.linux.cgroup-val", "process.owner-val", 18, 11, 20, 15)
 			defaultEventsCount++
 			allEventsCount++
-			lb.RecordProcessExitEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", 21.100000, "process.executable.name-val", "process.executable.path-val", 17, "process.linux.cgroup-val", "process.owner-val", 18, 11, 20, 15)
+			lb.RecordProcessExitEvent(ctx, timestamp, false, "ebpf.process.exit.signal-val", "ebpf.process.exit.signal.record-val", 21.100000, "ebpf.signal.address-val", "ebpf.signal.code-val", "ebpf.signal.sender.executable.path-val", "ebpf.signal.sender.name-val", 22, 26, "process.executable.name-val", "process.executable.path-val", 17, "process.linux.cgroup-val", "process.owner-val", 18, 11, 20, 15)
 
 			rb := lb.NewResourceBuilder()
 			rb.SetContainerID("container.id-val")
@@ -279,6 +279,9 @@ func TestLogsBuilder(t *testing.T) {
 					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.user.id")
 					assert.True(t, ok)
 					assert.EqualValues(t, 26, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("log.record.uid")
+					assert.True(t, ok)
+					assert.Equal(t, "log.record.uid-val", attrVal.Str())
 					attrVal, ok = lr.Attributes().Get("process.executable.name")
 					assert.True(t, ok)
 					assert.Equal(t, "process.executable.name-val", attrVal.Str())
@@ -381,9 +384,30 @@ func TestLogsBuilder(t *testing.T) {
 					attrVal, ok = lr.Attributes().Get("ebpf.process.exit.signal")
 					assert.True(t, ok)
 					assert.Equal(t, "ebpf.process.exit.signal-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.process.exit.signal.record")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.process.exit.signal.record-val", attrVal.Str())
 					attrVal, ok = lr.Attributes().Get("ebpf.process.run_time")
 					assert.True(t, ok)
 					assert.Equal(t, 21.100000, attrVal.Double())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.address")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.address-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.code")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.code-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.executable.path")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.sender.executable.path-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.name")
+					assert.True(t, ok)
+					assert.Equal(t, "ebpf.signal.sender.name-val", attrVal.Str())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.pid")
+					assert.True(t, ok)
+					assert.EqualValues(t, 22, attrVal.Int())
+					attrVal, ok = lr.Attributes().Get("ebpf.signal.sender.user.id")
+					assert.True(t, ok)
+					assert.EqualValues(t, 26, attrVal.Int())
 					attrVal, ok = lr.Attributes().Get("process.executable.name")
 					assert.True(t, ok)
 					assert.Equal(t, "process.executable.name-val", attrVal.Str())
