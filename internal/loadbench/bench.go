@@ -16,16 +16,31 @@ import (
 	"time"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 // kind is what a slice measures. Without a pipeline nothing is attached.
 type kind struct {
 	name     string
-	ratio    float64 // of traces that are kept; 0: no receiver
-	without  string  // a probe that is left out
+	ratio    float64  // of traces that are kept; 0: no receiver
+	without  string   // a probe that is left out
+	probes   []string // the Instruments that run; nil: those that do by default
 	targets  []discovery.Selector
 	pipeline *pipeline
 	samples  []sample
+}
+
+// wants tells whether the Instrument runs.
+func (k *kind) wants(m *probe.Manifest) bool {
+	if k.probes == nil {
+		return !m.OptIn
+	}
+	return slices.Contains(k.probes, m.Name)
+}
+
+// kernelOnly are the Instruments that look at what the kernel does for a process, not at requests.
+func kernelOnly() []string {
+	return []string{"tcp", "scheduler", "blockio", "memory", "signals"}
 }
 
 // sample is one slice.
@@ -68,6 +83,14 @@ func bench(ctx context.Context, o options) error {
 	for _, name := range strings.FieldsFunc(o.without, func(r rune) bool { return r == ',' }) {
 		kinds = append(kinds, &kind{name: "the last without " + name, ratio: last.ratio, targets: last.targets, without: name})
 	}
+	if o.server == "nginx" {
+		targets := []discovery.Selector{{Exe: "**/nginx"}}
+		kinds = append(kinds, &kind{name: "nginx: kernel, no requests", ratio: 1, probes: kernelOnly(), targets: targets},
+			&kind{name: "all: kernel, no requests", ratio: 1, probes: kernelOnly()})
+		for _, name := range strings.FieldsFunc(o.apart, func(r rune) bool { return r == ',' }) {
+			kinds = append(kinds, &kind{name: "nginx: kernel, only " + name, ratio: 1, probes: []string{name}, targets: targets})
+		}
+	}
 	if o.only != "" {
 		kinds = slices.DeleteFunc(kinds, func(k *kind) bool { return k.ratio > 0 && !strings.Contains(k.name, o.only) })
 	}
@@ -75,7 +98,7 @@ func bench(ctx context.Context, o options) error {
 		if k.ratio == 0 {
 			continue
 		}
-		if k.pipeline, err = newPipeline(ctx, sink, k.without, k.ratio, k.targets...); err != nil {
+		if k.pipeline, err = newPipeline(ctx, sink, k); err != nil {
 			return err
 		}
 		defer k.pipeline.stop(context.WithoutCancel(ctx))
@@ -107,7 +130,7 @@ func bench(ctx context.Context, o options) error {
 			continue
 		}
 		time.Sleep(1200 * time.Millisecond) // the counts are renewed each second
-		c, err := k.pipeline.counts(ctx)
+		c, err := k.pipeline.counts(ctx, append([]string{"http"}, k.probes...)...)
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ type options struct {
 	connections int
 	only        string
 	without     string
+	apart       string
 	server      string
 	tls         bool
 }
@@ -45,6 +46,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 32, "connections of wrk")
 	flag.StringVar(&o.only, "only", "", "measure only the kinds whose names hold this, besides bare")
 	flag.StringVar(&o.without, "without", "", "measure the last kind again without each of these probes, separated by commas")
+	flag.StringVar(&o.apart, "apart", "", "measure nginx with each of these Instruments alone, too, separated by commas")
 	flag.StringVar(&o.server, "server", "nginx", "what is loaded: nginx or go")
 	flag.BoolVar(&o.tls, "tls", false, "let the server and wrk speak TLS")
 	serve := flag.String("serve", "", "only run the Go server, plain or tls (used internally)")

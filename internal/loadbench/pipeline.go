@@ -33,18 +33,17 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
-// pipeline is a receiver with all probes that exports over OTLP.
+// pipeline is a receiver that exports over OTLP.
 type pipeline struct {
 	*manager.Manager
 	reader     *metric.ManualReader
 	components []component.Component
 }
 
-// newPipeline starts a receiver that keeps the given share of traces, and
-// pauses it. The probe without is left out. It observes what the targets select, or all processes without any.
-func newPipeline(ctx context.Context, sink, without string, ratio float64, targets ...discovery.Selector) (_ *pipeline, err error) {
+// newPipeline starts a receiver with the probes that k names, and pauses it.
+func newPipeline(ctx context.Context, sink string, k *kind) (_ *pipeline, err error) {
 	selection := &discovery.Selection{Self: uint32(os.Getpid())}
-	for _, t := range targets {
+	for _, t := range k.targets {
 		m, err := t.Compile()
 		if err != nil {
 			return nil, err
@@ -103,9 +102,9 @@ func newPipeline(ctx context.Context, sink, without string, ratio float64, targe
 	rs := receivertest.NewNopSettings(metadata.Type)
 	rs.TelemetrySettings = telemetry
 	chosen := map[string]any{}
-	factories := slices.DeleteFunc(probes.All(), func(f probe.Factory) bool { return f.Manifest.Name == without })
+	factories := slices.DeleteFunc(probes.All(), func(f probe.Factory) bool { return f.Manifest.Name == k.without })
 	for _, f := range factories {
-		if f.Manifest.Kind != probe.Instrument || f.Manifest.OptIn {
+		if f.Manifest.Kind != probe.Instrument || !k.wants(&f.Manifest) {
 			continue
 		}
 		chosen[f.Manifest.Name] = nil
@@ -113,7 +112,9 @@ func newPipeline(ctx context.Context, sink, without string, ratio float64, targe
 			chosen[f.Manifest.Name] = f.DefaultConfig()
 		}
 	}
-	chosen["http"].(*http.Config).Sampling.Ratio = ratio
+	if c, ok := chosen["http"].(*http.Config); ok {
+		c.Sampling.Ratio = k.ratio
+	}
 	p.Manager = manager.New(manager.Settings{
 		Receiver:  rs,
 		Factories: factories,
@@ -148,8 +149,8 @@ func (p *pipeline) stop(ctx context.Context) {
 	}
 }
 
-// counts are the receiver's own, of the probe http: events by what became of them.
-func (p *pipeline) counts(ctx context.Context) (map[string]int64, error) {
+// counts are the receiver's own, of the probes of those names: events by what became of them.
+func (p *pipeline) counts(ctx context.Context, names ...string) (map[string]int64, error) {
 	var rm metricdata.ResourceMetrics
 	if err := p.reader.Collect(ctx, &rm); err != nil {
 		return nil, err
@@ -163,7 +164,7 @@ func (p *pipeline) counts(ctx context.Context) (map[string]int64, error) {
 				continue
 			}
 			for _, point := range sum.DataPoints {
-				if probe, _ := point.Attributes.Value("probe"); probe.AsString() == "http" {
+				if probe, _ := point.Attributes.Value("probe"); slices.Contains(names, probe.AsString()) {
 					counts[name] += point.Value
 				}
 			}
