@@ -22,6 +22,10 @@
 
 #define TCP_SOCKETS_FULL 1 /* in agg_counters: sockets that tcp_sockets had no space for */
 #define TCP_UNOWNED 2	   /* connections that ended before it was known whose they were */
+/* 3 is UDP_UNOWNED */
+#define TCP_FAILURES 4	   /* that were to be told of */
+#define TCP_FAILURES_LIMITED 5 /* beyond the limit of records per second */
+#define TCP_FAILURES_LOST 6    /* the ring had no space */
 
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
@@ -29,6 +33,7 @@
 
 #define EPIPE 32
 #define ENETUNREACH 101
+#define ECONNABORTED 103
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define ECONNREFUSED 111
@@ -104,7 +109,30 @@ struct {
 	__type(value, __u8);
 } tcp_listening SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 10); /* 900 records: several seconds of the highest rate */
+	__type(value, struct tcp_failure);
+} tcp_failures SEC(".maps");
+
+/* How many records were made in which second. */
+struct tcp_window {
+	__u64 second;
+	__u64 records;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tcp_window);
+} tcp_window SEC(".maps");
+
+/* Records of connections that could not be opened, per second; 0: none. */
+const volatile __u32 failure_rate = 0;
+
 const volatile bool server_peers = false;
+const volatile bool udp = true;
 
 /* Set while nothing but listeners is looked for. */
 volatile bool only_listeners = false;
@@ -278,6 +306,8 @@ static __always_inline void finish(struct tcp_socket *s, const struct sock *sk)
 		agg_add(&v->aborted_reset, 1);
 	else if (s->error == ETIMEDOUT)
 		agg_add(&v->aborted_timeout, 1);
+	else if (s->error == ECONNABORTED)
+		agg_add(&v->aborted_self, 1);
 }
 
 static __always_inline void connecting(const struct sock *sk)
@@ -302,13 +332,45 @@ static __always_inline void connected(struct tcp_socket *s)
 	exp_duration_record(&v->connect, bpf_ktime_get_ns() - s->began);
 }
 
+static __always_inline void tell_failure(const struct tcp_socket *s, __u32 error)
+{
+	struct tcp_failure f = {.error = error, .dims = s->dims};
+	struct tcp_window *w;
+	__u64 second;
+	__u32 zero = 0;
+
+	agg_count(TCP_FAILURES);
+	w = bpf_map_lookup_elem(&tcp_window, &zero);
+	if (!w)
+		return;
+	f.time = bpf_ktime_get_boot_ns();
+	second = f.time / 1000000000;
+	/* Another processor may do so, too, and a record more be made. */
+	if (w->second != second) {
+		w->second = second;
+		w->records = 0;
+	}
+	if (w->records >= failure_rate) {
+		agg_count(TCP_FAILURES_LIMITED);
+		return;
+	}
+	__sync_fetch_and_add(&w->records, 1);
+	f.duration = bpf_ktime_get_ns() - s->began;
+	f.start = s->owner.start;
+	f.tgid = s->owner.tgid;
+	if (bpf_ringbuf_output(&tcp_failures, &f, sizeof(f), 0))
+		agg_count(TCP_FAILURES_LOST);
+}
+
 static __always_inline void failed(struct tcp_socket *s, const struct sock *sk)
 {
 	struct tcp_value *v = value_of(s);
-	__u32 class = class_of(BPF_CORE_READ(sk, sk_err));
+	__u32 error = BPF_CORE_READ(sk, sk_err), class = class_of(error);
 
 	if (!v)
 		return;
+	if (failure_rate)
+		tell_failure(s, error);
 	if (class < TCP_ERRORS)
 		agg_add(&v->failed[class], 1);
 	advance(s, sk, v);
@@ -355,6 +417,9 @@ static __always_inline void state_changed(const struct sock *sk, int from, int t
 	if (to != TCP_CLOSE)
 		return;
 	s->error = BPF_CORE_READ(sk, sk_err);
+	/* Nobody said farewell: the kernel counts it among the resets, too. */
+	if (!s->error && (from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) && s->dims.role != TCP_ROLE_LISTENER)
+		s->error = ECONNABORTED;
 	if (!s->owned) {
 		s->closed = 1;
 		return;
@@ -390,6 +455,8 @@ int BPF_PROG(tcp_destroy, const struct sock *sk)
 	return 0;
 }
 
+#include "include/udp.h"
+
 /* What the kernel has counted for open connections, of all network namespaces. */
 SEC("iter/task_file")
 int tcp_visit(struct bpf_iter__task_file *ctx)
@@ -405,7 +472,13 @@ int tcp_visit(struct bpf_iter__task_file *ctx)
 	if (!task || !file || (file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
 		return 0;
 	sk = BPF_CORE_READ((struct socket *)file->private_data, sk);
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+	if (!sk)
+		return 0;
+	if (udp && !only_listeners && is_udp(sk)) {
+		udp_found(sk, task);
+		return 0;
+	}
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
 		return 0;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_LISTEN)

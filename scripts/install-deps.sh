@@ -21,6 +21,7 @@ test=(
 	curl wrk hey apache2-utils python3 nodejs openssl wget # clients and runtimes
 	libbpf-tools # objects that nobody here wrote
 	fio # a load of disks, and what each operation took
+	linux-perf iperf3 nftables # what to compare the kernel's counts with
 	systemd # to check the service of deploy/
 	strace jq iproute2 procps util-linux cpio git ca-certificates
 )

@@ -46,9 +46,20 @@ struct tcp_value {
 	__u64 dropped; /* by a listener */
 	__u64 aborted_reset;
 	__u64 aborted_timeout;
+	__u64 aborted_self; /* the process reset it */
 	__u64 failed[TCP_ERRORS];
 	struct exp_duration connect;
 	struct exp_duration rtt;
+};
+
+/* A connection that a process could not open. */
+struct tcp_failure {
+	__u64 time;	/* boot time, ns */
+	__u64 duration; /* ns */
+	__u64 start;	/* of the process */
+	__u32 tgid;
+	__u32 error; /* errno; 0: the process gave up */
+	struct tcp_dims dims;
 };
 
 /* A socket, by its address in the kernel. */

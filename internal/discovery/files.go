@@ -39,6 +39,7 @@ type Files struct {
 	fs         procFS
 	files      map[FileID]*file
 	processes  map[key][]*file
+	looked     map[key]activity // of each of them when it was last looked at
 	generation uint64
 	overflow   uint64
 }
@@ -54,7 +55,7 @@ type file struct {
 
 // NewFiles makes one that knows of nothing.
 func NewFiles(o FilesOptions) *Files {
-	return &Files{opts: o, fs: procFS(o.Proc), files: map[FileID]*file{}, processes: map[key][]*file{}}
+	return &Files{opts: o, fs: procFS(o.Proc), files: map[FileID]*file{}, processes: map[key][]*file{}, looked: map[key]activity{}}
 }
 
 // Look looks at what a process maps now. start is in kernel boot time, ns. certain
@@ -68,13 +69,18 @@ func (f *Files) Look(pid uint32, start uint64, certain bool) bool {
 	}
 	list := f.fs.mapped(pid)
 	exe := f.fs.exe(pid)
+	all := true
 	for _, m := range list {
 		if f.opts.Wanted(m.path, m.path == exe, certain) {
-			f.use(k, m)
+			all = f.use(k, m) && all
 		}
 	}
 	if _, known := f.processes[k]; !known && len(list) > 0 {
 		f.processes[k] = nil
+	}
+	delete(f.looked, k)
+	if len(list) > 0 && all {
+		f.looked[k] = st.memory
 	}
 	return true
 }
@@ -90,20 +96,21 @@ func (f *Files) Uses(pid uint32, start uint64) int {
 	return n
 }
 
-func (f *Files) use(k key, m mapped) {
+// use notes that the process maps the file. It returns false if the next look has to do so.
+func (f *Files) use(k key, m mapped) bool {
 	for _, u := range f.processes[k] {
 		if u.id == m.id {
-			return
+			return true
 		}
 	}
 	known := f.files[m.id]
 	if known != nil && known.users > 0 {
 		f.add(k, known) // what is mapped does not change
-		return
+		return true
 	}
 	open, err := f.fs.open(k.pid, m)
 	if err != nil {
-		return // gone meanwhile; the next look finds out
+		return false // gone meanwhile
 	}
 	defer open.Close()
 	content, _ := keyOf(open)
@@ -114,7 +121,7 @@ func (f *Files) use(k key, m mapped) {
 	if known == nil {
 		if len(f.files) >= f.opts.Max && !f.evict() {
 			f.overflow++
-			return
+			return false
 		}
 		f.generation++
 		known = &file{id: m.id, key: content}
@@ -124,6 +131,7 @@ func (f *Files) use(k key, m mapped) {
 		f.files[m.id] = known
 	}
 	f.add(k, known)
+	return true
 }
 
 func (f *Files) add(k key, u *file) {
@@ -141,6 +149,7 @@ func (f *Files) Gone(pid uint32, start, now uint64) {
 		}
 	}
 	delete(f.processes, k)
+	delete(f.looked, k)
 }
 
 // Tick detaches from files that nobody has mapped for a while. now is kernel boot time, ns.
@@ -152,8 +161,8 @@ func (f *Files) Tick(now uint64) {
 	}
 }
 
-// Sweep forgets processes whose end was missed, and calls again for each that runs. now is
-// kernel boot time, ns.
+// Sweep forgets processes whose end was missed, and calls again for each whose memory has changed
+// since it was last looked at: most have not. now is kernel boot time, ns.
 func (f *Files) Sweep(now uint64, again func(pid uint32, start uint64)) {
 	for k := range f.processes {
 		st, err := f.fs.stat(k.pid)
@@ -161,7 +170,9 @@ func (f *Files) Sweep(now uint64, again func(pid uint32, start uint64)) {
 			f.Gone(k.pid, k.tick*tick, now)
 			continue
 		}
-		again(k.pid, k.tick*tick)
+		if f.looked[k] != st.memory {
+			again(k.pid, k.tick*tick)
+		}
 	}
 }
 
@@ -207,5 +218,6 @@ func (f *Files) Close() error {
 	}
 	clear(f.files)
 	clear(f.processes)
+	clear(f.looked)
 	return errors.Join(errs...)
 }

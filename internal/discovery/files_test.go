@@ -143,7 +143,11 @@ func TestReplacedFileIsAnotherOne(t *testing.T) {
 
 	stop()
 	var again []uint32
-	f.Sweep(5, func(pid uint32, _ uint64) { again = append(again, pid) })
+	look := func(pid uint32, _ uint64) { again = append(again, pid) }
+	f.Sweep(5, look)
+	assert.Empty(t, again, "it has not done anything since")
+	f.looked[keyFor(pid, start)] = activity{faults: 1}
+	f.Sweep(5, look)
 	f.Tick(5)
 	assert.Equal(t, []uint32{pid}, again)
 	assert.Equal(t, 1, c.closed)

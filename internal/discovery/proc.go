@@ -67,7 +67,12 @@ type procStat struct {
 	parent uint32
 	flags  uint64
 	start  uint64 // boot time in ns, of the resolution of tick
+	memory activity
 }
+
+// activity changes when a process maps a file: that takes space in its memory, and the dynamic
+// loader writes into it.
+type activity struct{ faults, size uint64 }
 
 var errStat = errors.New("malformed stat")
 
@@ -101,6 +106,10 @@ func parseStat(text []byte) (s procStat, err error) {
 		return s, errStat
 	}
 	s.parent, s.flags, s.start = uint32(parent), flags, start*tick
+	s.memory.faults, _ = strconv.ParseUint(fields[10-3], 10, 64)
+	if len(fields) > 23-3 {
+		s.memory.size, _ = strconv.ParseUint(fields[23-3], 10, 64)
+	}
 	return s, nil
 }
 

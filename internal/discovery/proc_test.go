@@ -16,7 +16,7 @@ func TestParseStat(t *testing.T) {
 	// The command name may hold anything.
 	s, err := parseStat([]byte("42 (a) b (c) S 7 42 42 0 -1 4194368 1 2 3 4 5 6 7 8 20 0 1 0 12345 999 1\n"))
 	require.NoError(t, err)
-	assert.Equal(t, procStat{comm: "a) b (c", parent: 7, flags: 4194368, start: 123450000000}, s)
+	assert.Equal(t, procStat{comm: "a) b (c", parent: 7, flags: 4194368, start: 123450000000, memory: activity{1, 999}}, s)
 	assert.NotZero(t, s.flags&forkNoExec)
 
 	for _, text := range []string{"", "42", "42 (a", "42 )a(", "42 (a) S 1", "42 (a) S x 42 42 0 -1 64 1 2 3 4 5 6 7 8 20 0 1 0 12345"} {

@@ -77,6 +77,23 @@ func (p *Point) Quantile(q float64) float64 {
 	return math.Inf(1)
 }
 
+// Difference is a histogram of what came to one between two readings of it.
+func Difference(after, before *Point) *Point {
+	d := Point{Process: after.Process, ExponentialHistogramDataPoint: pmetric.NewExponentialHistogramDataPoint(), attrs: after.attrs, start: before.start}
+	after.CopyTo(d.ExponentialHistogramDataPoint)
+	d.SetCount(after.Count() - before.Count())
+	d.SetSum(after.Sum() - before.Sum())
+	d.SetZeroCount(after.ZeroCount() - before.ZeroCount())
+	counts := d.Positive().BucketCounts()
+	for i, n := range before.Positive().BucketCounts().AsRaw() {
+		if n > 0 {
+			at := i + int(before.Positive().Offset()-after.Positive().Offset())
+			counts.SetAt(at, counts.At(at)-n)
+		}
+	}
+	return &d
+}
+
 // Points gives the points of the metric of that name and process (0: the kernel's; -1: of
 // all), those of the last emission of each last.
 func (m *Metrics) Points(name string, pid int) []Point {

@@ -65,18 +65,22 @@ func (w *workload) kinds(o options) []*kind {
 		{name: nameAll, with: of(setup{spans: true, ratio: 1})},
 	}
 	if w.name == "nginx" {
-		kinds = append(kinds,
-			&kind{name: nameKernel, with: of(setup{only: kernelInstruments()})},
-			&kind{name: nameHost, with: &setup{spans: true, ratio: 0.01}})
+		kinds = append(kinds, &kind{name: nameKernel, with: of(setup{only: kernelInstruments()})})
+		for name := range strings.FieldsFuncSeq(o.apart, isComma) {
+			kinds = append(kinds, &kind{name: "only " + name, with: of(setup{only: []string{name}})})
+		}
+		kinds = append(kinds, &kind{name: nameHost, with: &setup{spans: true, ratio: 0.01}})
 	}
 	last := kinds[len(kinds)-1]
-	for name := range strings.FieldsFuncSeq(o.without, func(r rune) bool { return r == ',' }) {
+	for name := range strings.FieldsFuncSeq(o.without, isComma) {
 		with := *last.with
 		with.without = name
 		kinds = append(kinds, &kind{name: "the last without " + name, with: &with})
 	}
 	return slices.DeleteFunc(kinds, func(k *kind) bool { return k.with != nil && !strings.Contains(k.name, o.only) })
 }
+
+func isComma(r rune) bool { return r == ',' }
 
 func bench(ctx context.Context, o options) error {
 	_, sink, endSink, err := self(-1, nil, "-sink")
@@ -134,7 +138,7 @@ func measure(ctx context.Context, o options, sink, name string, begin starter) (
 	time.Sleep(1200 * time.Millisecond) // the counts are renewed each second
 	for _, k := range kinds {
 		if k.pipeline != nil {
-			if k.counts, err = k.pipeline.counts(ctx, w.probe); err != nil {
+			if k.counts, err = k.pipeline.counts(ctx, append([]string{w.probe}, k.with.only...)); err != nil {
 				return nil, err
 			}
 		}

@@ -32,6 +32,7 @@ type options struct {
 	rate      int
 	only      string
 	without   string
+	apart     string
 	workloads string
 	json      string
 	markdown  string
@@ -46,6 +47,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 2000, "operations per second where latencies are measured; 0: they are not")
 	flag.StringVar(&o.only, "only", "", "measure only the kinds whose names hold this, besides bare")
 	flag.StringVar(&o.without, "without", "", "measure the last kind again without each of these probes, separated by commas")
+	flag.StringVar(&o.apart, "apart", "", "measure nginx with each of these Instruments alone, too, separated by commas")
 	flag.StringVar(&o.workloads, "workloads", "", "what is loaded, separated by commas; all by default")
 	flag.StringVar(&o.json, "json", "", "write the figures to this file")
 	flag.StringVar(&o.markdown, "markdown", "", "write the tables into this file, between its marks")

@@ -168,8 +168,8 @@ func (p *pipeline) stop(ctx context.Context) {
 	}
 }
 
-// counts are the receiver's own, of an Instrument: events by what became of them.
-func (p *pipeline) counts(ctx context.Context, instrument string) (map[string]int64, error) {
+// counts are the receiver's own, of some Instruments: events by what became of them.
+func (p *pipeline) counts(ctx context.Context, instruments []string) (map[string]int64, error) {
 	var rm metricdata.ResourceMetrics
 	if err := p.reader.Collect(ctx, &rm); err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (p *pipeline) counts(ctx context.Context, instrument string) (map[string]in
 				continue
 			}
 			for _, point := range sum.DataPoints {
-				if probe, _ := point.Attributes.Value("probe"); probe.AsString() == instrument {
+				if probe, _ := point.Attributes.Value("probe"); slices.Contains(instruments, probe.AsString()) {
 					counts[name] += point.Value
 				}
 			}

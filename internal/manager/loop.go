@@ -21,6 +21,10 @@ const (
 	// pause is how long a loop waits for the kernel to wake it. Records that
 	// do not wake it stay in the ring for at most that long.
 	pause = 50 * time.Millisecond
+	// rest is how long it waits when nothing has come to any loop for quiet: each wakeup costs,
+	// also on a host where nothing happens.
+	rest  = 400 * time.Millisecond
+	quiet = time.Second
 	// burst bounds the records that are handled before anything else gets its turn.
 	burst = 4096
 	// countEvery is how often the counts are renewed.
@@ -39,9 +43,10 @@ type loop struct {
 	rings    []*ring.Reader
 	interval time.Duration
 
-	stop chan struct{}
-	done chan struct{}
-	end  context.Context // set before stop is closed: the deadline of the end
+	stop  chan struct{}
+	done  chan struct{}
+	rouse chan struct{}   // ends the wait of a loop without rings
+	end   context.Context // set before stop is closed: the deadline of the end
 
 	shed     atomic.Pointer[probe.Shedding] // what the governor wants
 	shedding *probe.Shedding                // what the probes were told
@@ -57,6 +62,7 @@ func newLoop(m *Manager, name string) *loop {
 		interval: m.set.Config.CollectionInterval,
 		stop:     make(chan struct{}),
 		done:     make(chan struct{}),
+		rouse:    make(chan struct{}, 1),
 	}
 }
 
@@ -117,8 +123,19 @@ func (l *loop) run() {
 			return
 		default:
 		}
-		l.drain(now.Add(pause))
+		wait := pause
+		if l.m.stir.quiet(now) {
+			wait = rest
+		}
+		deadline := now.Add(wait)
+		if l.nextCollect.Before(deadline) {
+			deadline = l.nextCollect
+		}
+		n := l.drain(deadline)
 		now = time.Now()
+		if n > 0 && l.m.stir.happened(now) {
+			l.m.rouse(l)
+		}
 		l.tick(now)
 	}
 }
@@ -128,6 +145,7 @@ func (l *loop) drain(deadline time.Time) int {
 	if len(l.rings) == 0 {
 		select {
 		case <-l.stop:
+		case <-l.rouse:
 		case <-time.After(time.Until(deadline)):
 		}
 		return 0

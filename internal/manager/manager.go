@@ -76,6 +76,7 @@ type Manager struct {
 	units map[string]*unit
 	left  []omitted
 	loops []*loop
+	stir  stir
 
 	watch     sync.WaitGroup
 	stopWatch chan struct{}

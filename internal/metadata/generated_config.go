@@ -31,6 +31,7 @@ type EventsConfig struct {
 	EbpfFilesystemSlowOperation EventConfig `mapstructure:"ebpf.filesystem.slow_operation"`
 	EbpfProcessOomKill          EventConfig `mapstructure:"ebpf.process.oom_kill"`
 	EbpfProcessSignal           EventConfig `mapstructure:"ebpf.process.signal"`
+	EbpfTCPConnectFailed        EventConfig `mapstructure:"ebpf.tcp.connect.failed"`
 	ProcessExec                 EventConfig `mapstructure:"process.exec"`
 	ProcessExit                 EventConfig `mapstructure:"process.exit"`
 }
@@ -44,6 +45,9 @@ func DefaultEventsConfig() EventsConfig {
 			Enabled: true,
 		},
 		EbpfProcessSignal: EventConfig{
+			Enabled: true,
+		},
+		EbpfTCPConnectFailed: EventConfig{
 			Enabled: true,
 		},
 		ProcessExec: EventConfig{

@@ -110,7 +110,7 @@ type eventEbpfProcessSignal struct {
 	config EventConfig         // event config provided by user.
 }
 
-func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, logRecordUIDAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
 	if !e.config.Enabled {
 		return
 	}
@@ -130,6 +130,7 @@ func (e *eventEbpfProcessSignal) recordEvent(ctx context.Context, timestamp pcom
 	dp.Attributes().PutStr("ebpf.signal.sender.name", ebpfSignalSenderNameAttributeValue)
 	dp.Attributes().PutInt("ebpf.signal.sender.pid", ebpfSignalSenderPidAttributeValue)
 	dp.Attributes().PutInt("ebpf.signal.sender.user.id", ebpfSignalSenderUserIDAttributeValue)
+	dp.Attributes().PutStr("log.record.uid", logRecordUIDAttributeValue)
 	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
 	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
 	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
@@ -146,6 +147,51 @@ func (e *eventEbpfProcessSignal) emit(lrs plog.LogRecordSlice) {
 
 func newEventEbpfProcessSignal(cfg EventConfig) eventEbpfProcessSignal {
 	e := eventEbpfProcessSignal{config: cfg}
+	if cfg.Enabled {
+		e.data = plog.NewLogRecordSlice()
+	}
+	return e
+}
+
+type eventEbpfTCPConnectFailed struct {
+	data   plog.LogRecordSlice // data buffer for generated log records.
+	config EventConfig         // event config provided by user.
+}
+
+func (e *eventEbpfTCPConnectFailed) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfNetworkPeerZoneAttributeValue string, ebpfTCPConnectDurationAttributeValue float64, errorTypeAttributeValue string, networkPeerAddressAttributeValue string, networkPeerPortAttributeValue int64, networkTransportAttributeValue string, networkTypeAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64) {
+	if !e.config.Enabled {
+		return
+	}
+	dp := e.data.AppendEmpty()
+	dp.SetEventName("ebpf.tcp.connect.failed")
+	dp.SetTimestamp(timestamp)
+
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		dp.SetTraceID(pcommon.TraceID(span.TraceID()))
+		dp.SetSpanID(pcommon.SpanID(span.SpanID()))
+	}
+	dp.Attributes().PutStr("ebpf.network.peer.zone", ebpfNetworkPeerZoneAttributeValue)
+	dp.Attributes().PutDouble("ebpf.tcp.connect.duration", ebpfTCPConnectDurationAttributeValue)
+	dp.Attributes().PutStr("error.type", errorTypeAttributeValue)
+	dp.Attributes().PutStr("network.peer.address", networkPeerAddressAttributeValue)
+	dp.Attributes().PutInt("network.peer.port", networkPeerPortAttributeValue)
+	dp.Attributes().PutStr("network.transport", networkTransportAttributeValue)
+	dp.Attributes().PutStr("network.type", networkTypeAttributeValue)
+	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
+	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
+	dp.Attributes().PutInt("process.pid", processPidAttributeValue)
+
+}
+
+// emit appends recorded event data to a events slice and prepares it for recording another set of log records.
+func (e *eventEbpfTCPConnectFailed) emit(lrs plog.LogRecordSlice) {
+	if e.config.Enabled && e.data.Len() > 0 {
+		e.data.MoveAndAppendTo(lrs)
+	}
+}
+
+func newEventEbpfTCPConnectFailed(cfg EventConfig) eventEbpfTCPConnectFailed {
+	e := eventEbpfTCPConnectFailed{config: cfg}
 	if cfg.Enabled {
 		e.data = plog.NewLogRecordSlice()
 	}
@@ -203,7 +249,7 @@ type eventProcessExit struct {
 	config EventConfig         // event config provided by user.
 }
 
-func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessRunTimeAttributeValue float64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
+func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessExitSignalRecordAttributeValue string, ebpfProcessRunTimeAttributeValue float64, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
 	if !e.config.Enabled {
 		return
 	}
@@ -217,7 +263,14 @@ func (e *eventProcessExit) recordEvent(ctx context.Context, timestamp pcommon.Ti
 	}
 	dp.Attributes().PutBool("ebpf.process.exit.core_dumped", ebpfProcessExitCoreDumpedAttributeValue)
 	dp.Attributes().PutStr("ebpf.process.exit.signal", ebpfProcessExitSignalAttributeValue)
+	dp.Attributes().PutStr("ebpf.process.exit.signal.record", ebpfProcessExitSignalRecordAttributeValue)
 	dp.Attributes().PutDouble("ebpf.process.run_time", ebpfProcessRunTimeAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.address", ebpfSignalAddressAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.code", ebpfSignalCodeAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.sender.executable.path", ebpfSignalSenderExecutablePathAttributeValue)
+	dp.Attributes().PutStr("ebpf.signal.sender.name", ebpfSignalSenderNameAttributeValue)
+	dp.Attributes().PutInt("ebpf.signal.sender.pid", ebpfSignalSenderPidAttributeValue)
+	dp.Attributes().PutInt("ebpf.signal.sender.user.id", ebpfSignalSenderUserIDAttributeValue)
 	dp.Attributes().PutStr("process.executable.name", processExecutableNameAttributeValue)
 	dp.Attributes().PutStr("process.executable.path", processExecutablePathAttributeValue)
 	dp.Attributes().PutInt("process.exit.code", processExitCodeAttributeValue)
@@ -257,6 +310,7 @@ type LogsBuilder struct {
 	eventEbpfFilesystemSlowOperation eventEbpfFilesystemSlowOperation
 	eventEbpfProcessOomKill          eventEbpfProcessOomKill
 	eventEbpfProcessSignal           eventEbpfProcessSignal
+	eventEbpfTCPConnectFailed        eventEbpfTCPConnectFailed
 	eventProcessExec                 eventProcessExec
 	eventProcessExit                 eventProcessExit
 }
@@ -275,6 +329,7 @@ func NewLogsBuilder(lbc LogsBuilderConfig, settings receiver.Settings) *LogsBuil
 		eventEbpfFilesystemSlowOperation: newEventEbpfFilesystemSlowOperation(lbc.Events.EbpfFilesystemSlowOperation),
 		eventEbpfProcessOomKill:          newEventEbpfProcessOomKill(lbc.Events.EbpfProcessOomKill),
 		eventEbpfProcessSignal:           newEventEbpfProcessSignal(lbc.Events.EbpfProcessSignal),
+		eventEbpfTCPConnectFailed:        newEventEbpfTCPConnectFailed(lbc.Events.EbpfTCPConnectFailed),
 		eventProcessExec:                 newEventProcessExec(lbc.Events.ProcessExec),
 		eventProcessExit:                 newEventProcessExit(lbc.Events.ProcessExit),
 		resourceAttributeIncludeFilter:   make(map[string]filter.Filter),
@@ -441,6 +496,7 @@ func (lb *LogsBuilder) EmitForResource(options ...ResourceLogsOption) {
 	lb.eventEbpfFilesystemSlowOperation.emit(ils.LogRecords())
 	lb.eventEbpfProcessOomKill.emit(ils.LogRecords())
 	lb.eventEbpfProcessSignal.emit(ils.LogRecords())
+	lb.eventEbpfTCPConnectFailed.emit(ils.LogRecords())
 	lb.eventProcessExec.emit(ils.LogRecords())
 	lb.eventProcessExit.emit(ils.LogRecords())
 
@@ -490,8 +546,13 @@ func (lb *LogsBuilder) RecordEbpfProcessOomKillEvent(ctx context.Context, timest
 }
 
 // RecordEbpfProcessSignalEvent adds a log record of ebpf.process.signal event.
-func (lb *LogsBuilder) RecordEbpfProcessSignalEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
-	lb.eventEbpfProcessSignal.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
+func (lb *LogsBuilder) RecordEbpfProcessSignalEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, logRecordUIDAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventEbpfProcessSignal.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, logRecordUIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue, processUserIDAttributeValue)
+}
+
+// RecordEbpfTCPConnectFailedEvent adds a log record of ebpf.tcp.connect.failed event.
+func (lb *LogsBuilder) RecordEbpfTCPConnectFailedEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfNetworkPeerZoneAttributeValue string, ebpfTCPConnectDurationAttributeValue float64, errorTypeAttributeValue string, networkPeerAddressAttributeValue string, networkPeerPortAttributeValue int64, networkTransportAttributeValue string, networkTypeAttributeValue string, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processPidAttributeValue int64) {
+	lb.eventEbpfTCPConnectFailed.recordEvent(ctx, timestamp, ebpfNetworkPeerZoneAttributeValue, ebpfTCPConnectDurationAttributeValue, errorTypeAttributeValue, networkPeerAddressAttributeValue, networkPeerPortAttributeValue, networkTransportAttributeValue, networkTypeAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processPidAttributeValue)
 }
 
 // RecordProcessExecEvent adds a log record of process.exec event.
@@ -500,6 +561,6 @@ func (lb *LogsBuilder) RecordProcessExecEvent(ctx context.Context, timestamp pco
 }
 
 // RecordProcessExitEvent adds a log record of process.exit event.
-func (lb *LogsBuilder) RecordProcessExitEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessRunTimeAttributeValue float64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
-	lb.eventProcessExit.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfProcessRunTimeAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processExitCodeAttributeValue, processLinuxCgroupAttributeValue, processOwnerAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processRealUserIDAttributeValue, processUserIDAttributeValue)
+func (lb *LogsBuilder) RecordProcessExitEvent(ctx context.Context, timestamp pcommon.Timestamp, ebpfProcessExitCoreDumpedAttributeValue bool, ebpfProcessExitSignalAttributeValue string, ebpfProcessExitSignalRecordAttributeValue string, ebpfProcessRunTimeAttributeValue float64, ebpfSignalAddressAttributeValue string, ebpfSignalCodeAttributeValue string, ebpfSignalSenderExecutablePathAttributeValue string, ebpfSignalSenderNameAttributeValue string, ebpfSignalSenderPidAttributeValue int64, ebpfSignalSenderUserIDAttributeValue int64, processExecutableNameAttributeValue string, processExecutablePathAttributeValue string, processExitCodeAttributeValue int64, processLinuxCgroupAttributeValue string, processOwnerAttributeValue string, processParentPidAttributeValue int64, processPidAttributeValue int64, processRealUserIDAttributeValue int64, processUserIDAttributeValue int64) {
+	lb.eventProcessExit.recordEvent(ctx, timestamp, ebpfProcessExitCoreDumpedAttributeValue, ebpfProcessExitSignalAttributeValue, ebpfProcessExitSignalRecordAttributeValue, ebpfProcessRunTimeAttributeValue, ebpfSignalAddressAttributeValue, ebpfSignalCodeAttributeValue, ebpfSignalSenderExecutablePathAttributeValue, ebpfSignalSenderNameAttributeValue, ebpfSignalSenderPidAttributeValue, ebpfSignalSenderUserIDAttributeValue, processExecutableNameAttributeValue, processExecutablePathAttributeValue, processExitCodeAttributeValue, processLinuxCgroupAttributeValue, processOwnerAttributeValue, processParentPidAttributeValue, processPidAttributeValue, processRealUserIDAttributeValue, processUserIDAttributeValue)
 }

@@ -148,7 +148,9 @@ func (w *workload) resource(r pcommon.Resource) string {
 }
 
 // volatile differ from run to run.
-var volatile = []string{"process.creation.time", "service.instance.id", "ebpf.process.run_time"}
+var volatile = []string{
+	"process.creation.time", "service.instance.id", "ebpf.process.run_time", "log.record.uid", "ebpf.process.exit.signal.record",
+}
 
 func (w *workload) attributes(m pcommon.Map) string {
 	var parts []string

@@ -32,6 +32,8 @@ var (
 	_ probe.Accountant = (*Daemon)(nil)
 	_ probe.Processes  = (*Daemon)(nil)
 	_ discovery.Events = (*Daemon)(nil)
+
+	_ discovery.Obituaries = (*Daemon)(nil)
 )
 
 // Daemon follows processes. It implements [probe.Processes], which may be used
@@ -50,7 +52,8 @@ type Daemon struct {
 	rules      *ebpf.Map // proc_rules, which no program of this object uses
 
 	event       discovery.Event // reused for each record
-	subscribing sync.Mutex      // held by those who change subscribers
+	deaths      discovery.Deaths
+	subscribing sync.Mutex // held by those who change subscribers
 	subscribers atomic.Pointer[[]*func(*discovery.Event)]
 
 	handled, undecodable uint64
@@ -190,6 +193,9 @@ func (d *Daemon) Close() error {
 	d.collection = nil
 	return d.rules.Close()
 }
+
+// Deaths implements [discovery.Obituaries].
+func (d *Daemon) Deaths() *discovery.Deaths { return &d.deaths }
 
 // Rings implements [probe.RingReader].
 func (d *Daemon) Rings() []probe.Ring {

@@ -22,8 +22,10 @@ import (
 const (
 	attrSignal     = "ebpf.process.exit.signal"
 	attrCoreDumped = "ebpf.process.exit.core_dumped"
-	attrRunTime    = "ebpf.process.run_time"
-	attrArgsCut    = "ebpf.process.command_args.cut"
+	// attrSignalRecord is the log.record.uid of the record of the Instrument "signals".
+	attrSignalRecord = "ebpf.process.exit.signal.record"
+	attrRunTime      = "ebpf.process.run_time"
+	attrArgsCut      = "ebpf.process.command_args.cut"
 )
 
 func fillExec(r plog.LogRecord, e *discovery.Event, arguments bool) {
@@ -49,10 +51,11 @@ func fillExec(r plog.LogRecord, e *discovery.Event, arguments bool) {
 	}
 }
 
-func fillExit(r plog.LogRecord, e *discovery.Event) {
+// fillExit writes the record of an exit. death is what is known of the signal besides its number, or nil.
+func fillExit(r plog.LogRecord, e *discovery.Event, death *discovery.Death) {
 	r.SetEventName("process.exit")
 	m := r.Attributes()
-	m.EnsureCapacity(12)
+	m.EnsureCapacity(18)
 	fillCommon(m, e)
 	m.PutDouble(attrRunTime, e.RunTime().Seconds())
 	who := fmt.Sprintf("Process %d (%s)", e.PID, processName(e))
@@ -68,11 +71,18 @@ func fillExit(r plog.LogRecord, e *discovery.Event) {
 	setSeverity(r, signame.Severity(signal))
 	m.PutStr(attrSignal, name)
 	m.PutBool(attrCoreDumped, e.CoreDumped())
-	dumped := ""
+	dumped, how := "", ""
+	if death != nil {
+		how = death.How
+		m.PutStr(attrSignalRecord, death.Record)
+		for k, v := range death.Attributes.All() {
+			v.CopyTo(m.PutEmpty(k))
+		}
+	}
 	if e.CoreDumped() {
 		dumped = " and dumped core"
 	}
-	r.Body().SetStr(fmt.Sprintf("%s was ended by %s%s after %s.", who, name, dumped, after))
+	r.Body().SetStr(fmt.Sprintf("%s was ended by %s%s%s after %s.", who, name, how, dumped, after))
 }
 
 func fillCommon(m pcommon.Map, e *discovery.Event) {

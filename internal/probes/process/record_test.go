@@ -25,7 +25,7 @@ func TestExitRecord(t *testing.T) {
 		Status: 11 | 0x80, Cgroup: "0::/a",
 	}
 	r := plog.NewLogRecord()
-	fillExit(r, e)
+	fillExit(r, e, nil)
 	assert.Equal(t, "process.exit", r.EventName())
 	assert.Equal(t, plog.SeverityNumberError, r.SeverityNumber())
 	assert.Equal(t, "Error", r.SeverityText())
@@ -36,6 +36,14 @@ func TestExitRecord(t *testing.T) {
 		"process.owner": "www-data", "process.linux.cgroup": "0::/a", attrSignal: "SIGSEGV", attrCoreDumped: true,
 		attrRunTime: 2.5,
 	}, r.Attributes().AsRaw())
+
+	death := &discovery.Death{Record: "0a", Attributes: pcommon.NewMap(), How: " (SEGV_MAPERR) at the address 0x8"}
+	death.Attributes.PutStr("ebpf.signal.address", "0x8")
+	r = plog.NewLogRecord()
+	fillExit(r, e, death)
+	assert.Equal(t, "Process 42 (nginx) was ended by SIGSEGV (SEGV_MAPERR) at the address 0x8 and dumped core after 2.5s.", r.Body().Str())
+	assert.Equal(t, "0a", r.Attributes().AsRaw()[attrSignalRecord])
+	assert.Equal(t, "0x8", r.Attributes().AsRaw()["ebpf.signal.address"])
 }
 
 func TestExecRecordOfLittle(t *testing.T) {

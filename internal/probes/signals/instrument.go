@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.uber.org/zap"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -50,6 +51,7 @@ type Instrument struct {
 	programs *inkernel.Programs
 
 	deferred inkernel.Deferred[objectSignalEvent]
+	deaths   *discovery.Deaths
 
 	delivered, incomplete, malformed uint64
 }
@@ -64,8 +66,14 @@ var (
 // Load implements [probe.Probe].
 func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 	var err error
-	i.programs, err = inkernel.Load(l, i.set.Logger, nil, nil, nil)
-	return err
+	if i.programs, err = inkernel.Load(l, i.set.Logger, nil, nil, nil); err != nil {
+		return err
+	}
+	if o, ok := l.Dependencies[inkernel.Discovery].(discovery.Obituaries); ok {
+		i.deaths = o.Deaths()
+		i.deaths.Expect(true)
+	}
+	return nil
 }
 
 // Attach implements [probe.Probe].
@@ -75,6 +83,9 @@ func (i *Instrument) Attach(_ context.Context, t probe.Target) (io.Closer, error
 
 // Close implements [probe.Probe].
 func (i *Instrument) Close() error {
+	if i.deaths != nil {
+		i.deaths.Expect(false)
+	}
 	i.programs.Close()
 	i.programs = nil
 	return nil
@@ -111,7 +122,10 @@ func (i *Instrument) emit(e *objectSignalEvent) bool {
 	r := i.set.Emit.LogRecord(p)
 	r.SetTimestamp(i.set.Clock.Timestamp(e.End))
 	r.SetObservedTimestamp(i.set.Clock.Timestamp(i.set.Clock.Now()))
-	fill(r, e, p, sender)
+	death := fill(r, e, p, sender)
+	if i.deaths != nil {
+		i.deaths.Tell(e.Tgid, e.Start, death)
+	}
 	i.delivered++
 	return true
 }

@@ -7,21 +7,28 @@ package signals
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
 	"unsafe"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"golang.org/x/sys/unix"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/signame"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 // Event is the name of the records.
 const Event = "ebpf.process.signal"
+
+// attrUID is the identity of a record, by which others refer to it.
+const attrUID = "log.record.uid"
 
 // Attributes that the semantic conventions have no name for.
 const (
@@ -35,8 +42,8 @@ const (
 	attrSenderUser = "ebpf.signal.sender.user.id"
 )
 
-// fill writes the record. sender is nil when it is not observed.
-func fill(r plog.LogRecord, e *objectSignalEvent, p, sender *probe.ProcessInfo) {
+// fill writes the record, and gives what others are told of it. sender is nil when it is not observed.
+func fill(r plog.LogRecord, e *objectSignalEvent, p, sender *probe.ProcessInfo) *discovery.Death {
 	signal := int(e.Status & 0x7f)
 	dumped := e.Status&0x80 != 0
 	r.SetEventName(Event)
@@ -44,7 +51,7 @@ func fill(r plog.LogRecord, e *objectSignalEvent, p, sender *probe.ProcessInfo) 
 	r.SetSeverityNumber(severity)
 	r.SetSeverityText(severity.String())
 	m := r.Attributes()
-	m.EnsureCapacity(12)
+	m.EnsureCapacity(13)
 	m.PutInt("process.pid", int64(e.Tgid))
 	name := text(e.Comm[:])
 	if p.Executable != "" {
@@ -56,37 +63,58 @@ func fill(r plog.LogRecord, e *objectSignalEvent, p, sender *probe.ProcessInfo) 
 	m.PutStr(attrSignal, signame.Of(signal))
 	m.PutBool(attrCoreDumped, dumped)
 
-	var how strings.Builder
-	fmt.Fprintf(&how, "Process %d (%s) was ended by %s", e.Tgid, name, signame.Of(signal))
-	if e.Known != 0 {
-		m.PutStr(attrCode, codeName(signal, int(e.Code)))
-		switch {
-		case isFault(signal, int(e.Code)):
-			address := "0x" + strconv.FormatUint(e.Address, 16)
-			m.PutStr(attrAddress, address)
-			fmt.Fprintf(&how, " (%s) at the address %s", codeName(signal, int(e.Code)), address)
-		case isSent(int(e.Code)):
-			who := text(e.SenderComm[:])
-			m.PutInt(attrSender, int64(e.Sender))
-			m.PutInt(attrSenderUser, int64(e.SenderUid))
-			m.PutStr(attrSenderName, who)
-			if sender != nil && sender.Executable != "" {
-				m.PutStr(attrSenderExe, sender.Executable)
-			}
-			if e.Sender == e.Tgid {
-				how.WriteString(", which it sent itself")
-			} else {
-				fmt.Fprintf(&how, " from process %d (%s)", e.Sender, who)
-			}
-		case e.Code == siKernel:
-			how.WriteString(" from the kernel")
-		}
+	death := explain(e, sender)
+	death.Record = newUID()
+	m.PutStr(attrUID, death.Record)
+	for k, v := range death.Attributes.All() {
+		v.CopyTo(m.PutEmpty(k))
 	}
+	core := ""
 	if dumped {
-		how.WriteString(" and dumped core")
+		core = " and dumped core"
 	}
-	how.WriteByte('.')
-	r.Body().SetStr(how.String())
+	r.Body().SetStr(fmt.Sprintf("Process %d (%s) was ended by %s%s%s.", e.Tgid, name, signame.Of(signal), death.How, core))
+	return death
+}
+
+// explain tells what is known of the signal besides its number.
+func explain(e *objectSignalEvent, sender *probe.ProcessInfo) *discovery.Death {
+	signal, code := int(e.Status&0x7f), int(e.Code)
+	d := &discovery.Death{Attributes: pcommon.NewMap()}
+	if e.Known == 0 {
+		return d
+	}
+	m := d.Attributes
+	m.EnsureCapacity(5)
+	m.PutStr(attrCode, codeName(signal, code))
+	switch {
+	case isFault(signal, code):
+		address := "0x" + strconv.FormatUint(e.Address, 16)
+		m.PutStr(attrAddress, address)
+		d.How = fmt.Sprintf(" (%s) at the address %s", codeName(signal, code), address)
+	case isSent(code):
+		who := text(e.SenderComm[:])
+		m.PutInt(attrSender, int64(e.Sender))
+		m.PutInt(attrSenderUser, int64(e.SenderUid))
+		m.PutStr(attrSenderName, who)
+		if sender != nil && sender.Executable != "" {
+			m.PutStr(attrSenderExe, sender.Executable)
+		}
+		d.How = fmt.Sprintf(" from process %d (%s)", e.Sender, who)
+		if e.Sender == e.Tgid {
+			d.How = ", which it sent itself"
+		}
+	case code == siKernel:
+		d.How = " from the kernel"
+	}
+	return d
+}
+
+// newUID makes an identity of a record, which no other one has.
+func newUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }
 
 // Codes of uapi/asm-generic/siginfo.h.

@@ -27,17 +27,18 @@ func Factory() probe.Factory {
 		Manifest: probe.Manifest{
 			Name:      "tcp",
 			Kind:      probe.Instrument,
-			Summary:   "TCP connections of processes: opened, accepted, failed; bytes, retransmissions, round trips",
-			Signals:   probe.Metrics,
+			Summary:   "TCP connections of processes: opened, accepted, failed; bytes, retransmissions, round trips; UDP bytes and drops",
+			Signals:   probe.Metrics | probe.Logs,
 			DependsOn: []string{inkernel.Discovery},
 			Joins:     inkernel.Discovery,
 			Stability: component.StabilityLevelDevelopment,
 			Variants: []probe.Variant{{
 				Name: "tp_btf", Spec: loadObject,
-				Loses: []string{
-					"connections that fail before anything is sent, for want of a route or a port",
-					"what passed over a connection before it was observed",
-				},
+				Loses: append(losses(), "datagrams that are dropped for another reason than a full buffer"),
+			}, {
+				Name: "tp_btf_tcp", Spec: loadObject, Adapt: withoutUDP,
+				Programs: []string{"tcp_state", "tcp_destroy", "tcp_visit"},
+				Loses:    append(losses(), "UDP"),
 			}},
 		},
 		DefaultConfig: func() any { return DefaultConfig() },
@@ -46,8 +47,23 @@ func Factory() probe.Factory {
 			if !ok {
 				return nil, fmt.Errorf("configuration is a %T, not a %T", config, cfg)
 			}
-			return &Instrument{set: set, cfg: cfg, table: inkernel.NewTable[dims, value](set, schema())}, nil
+			networks, err := cfg.networks()
+			if err != nil {
+				return nil, err
+			}
+			i := &Instrument{set: set, cfg: cfg, networks: networks}
+			i.table = inkernel.NewTable[dims, value](set, i.schema())
+			i.udp = inkernel.NewTable[dims, udpValue](set, i.udpSchema())
+			return i, nil
 		},
+	}
+}
+
+// losses are what no variant sees.
+func losses() []string {
+	return []string{
+		"connections that fail before anything is sent, for want of a route or a port",
+		"what passed over a connection before it was observed",
 	}
 }
 
@@ -55,6 +71,10 @@ func Factory() probe.Factory {
 const (
 	countSocketsFull = inkernel.FirstCounter + iota
 	countUnowned
+	countUDPUnowned
+	countFailures
+	countFailuresLimited
+	countFailuresLost
 )
 
 // Instrument is the probe.
@@ -62,21 +82,37 @@ type Instrument struct {
 	set      probe.Settings
 	cfg      *Config
 	table    *inkernel.Table[dims, value]
+	udp      *inkernel.Table[dims, udpValue]
+	networks []network
+	failures failures
 	programs *inkernel.Programs
 	visit    *link.Iter
 }
 
 var (
 	_ probe.Collector  = (*Instrument)(nil)
+	_ probe.RingReader = (*Instrument)(nil)
+	_ probe.Ticker     = (*Instrument)(nil)
+	_ probe.Flusher    = (*Instrument)(nil)
 	_ probe.Accountant = (*Instrument)(nil)
 )
 
 // Load implements [probe.Probe].
 func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
+	records := i.cfg.FailureRecords
+	if !i.set.Signals.Has(probe.Logs) {
+		records = 0
+	}
+	hasUDP := l.Spec.Maps["udp_values"] != nil
 	p, err := inkernel.Load(l, i.set.Logger,
-		map[string]uint32{"tcp_values": i.cfg.MaxSeries, "tcp_sockets": i.cfg.MaxSockets},
-		map[string]any{"server_peers": i.cfg.ServerPeers},
-		func(e *discovery.Event) { i.table.Exited(e) })
+		map[string]uint32{"tcp_values": i.cfg.MaxSeries, "tcp_sockets": i.cfg.MaxSockets, "udp_values": i.cfg.MaxSeries},
+		map[string]any{"server_peers": i.cfg.ServerPeers, "failure_rate": records},
+		func(e *discovery.Event) {
+			i.table.Exited(e)
+			if hasUDP {
+				i.udp.Exited(e)
+			}
+		})
 	if err != nil {
 		return err
 	}
@@ -86,6 +122,9 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 		return errors.Join(fmt.Errorf("attach the iterator over descriptors: %w", err), i.Close())
 	}
 	i.table.Open(p.Map("tcp_values"), p.Map("tcp_overflow"))
+	if hasUDP {
+		i.udp.Open(p.Map("udp_values"), p.Map("udp_overflow"))
+	}
 	return nil
 }
 
@@ -114,12 +153,24 @@ func (i *Instrument) look() error {
 	return nil
 }
 
+// Rings implements [probe.RingReader].
+func (i *Instrument) Rings() []probe.Ring {
+	return []probe.Ring{{Map: i.programs.Map("tcp_failures"), Handle: i.failures.handle}}
+}
+
+// Tick implements [probe.Ticker].
+func (i *Instrument) Tick(now uint64) { i.failures.waiting.Tick(now, false, i.report) }
+
 // Flush implements [probe.Flusher].
-func (i *Instrument) Flush() { i.table.Last() }
+func (i *Instrument) Flush() {
+	i.failures.waiting.Tick(i.set.Clock.Now(), true, i.report)
+	i.table.Last()
+	i.udp.Last()
+}
 
 // Collect implements [probe.Collector].
 func (i *Instrument) Collect(_ context.Context, now time.Time) error {
-	return errors.Join(i.look(), i.table.Collect(now))
+	return errors.Join(i.look(), i.table.Collect(now), i.udp.Collect(now))
 }
 
 // Close implements [probe.Probe].
@@ -137,12 +188,19 @@ func (i *Instrument) Close() error {
 func (i *Instrument) Counts() probe.Counts {
 	var c probe.Counts
 	i.table.Account().AddTo(&c)
+	i.udp.Account().AddTo(&c)
 	if i.programs != nil {
 		full, unowned := i.programs.Counter(countSocketsFull), i.programs.Counter(countUnowned)
 		c.Lost[probe.MapFull] += full
+		unowned += i.programs.Counter(countUDPUnowned)
 		c.Lost[probe.Unmatched] += unowned
-		c.Seen += full + unowned
+		c.Seen += full + unowned + i.programs.Counter(countFailures)
+		c.SampledOut += i.programs.Counter(countFailuresLimited)
+		c.Lost[probe.RingFull] += i.programs.Counter(countFailuresLost)
 	}
+	c.Delivered += i.failures.delivered
+	c.Filtered += i.failures.waiting.Dropped
+	c.Lost[probe.Undecodable] += i.failures.malformed
 	i.programs.AddLost(&c)
 	return c
 }

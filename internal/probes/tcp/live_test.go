@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
@@ -28,19 +29,33 @@ import (
 // load starts the Instrument.
 func load(t *testing.T, cfg *Config) (i probe.Probe, metrics *livetest.Metrics, pump *livetest.Pumped) {
 	t.Helper()
+	i, said, pump := loadVariant(t, 0, cfg)
+	return i, &said.Metrics, pump
+}
+
+// both keeps metrics and log records.
+type both struct {
+	livetest.Metrics
+	logs livetest.Logs
+}
+
+func (b *both) LogRecord(p *probe.ProcessInfo) plog.LogRecord { return b.logs.LogRecord(p) }
+
+func loadVariant(t *testing.T, variant int, cfg *Config) (i probe.Probe, said *both, pump *livetest.Pumped) {
+	t.Helper()
 	livetest.RequireRoot(t)
 	livetest.CheckLeaks(t)
-	metrics = &livetest.Metrics{}
+	said = &both{}
 	set := probe.Settings{
-		Logger: zaptest.NewLogger(t), Clock: livetest.Clock{}, Emit: metrics, Signals: probe.Metrics, Selection: &discovery.Selection{},
+		Logger: zaptest.NewLogger(t), Clock: livetest.Clock{}, Emit: said, Signals: probe.Metrics | probe.Logs, Selection: &discovery.Selection{},
 	}
 	f := discoveryprobe.Factory()
 	d := livetest.Load(t, f, set, f.DefaultConfig(), nil)
 	set.Processes = d.(probe.Processes)
-	i = livetest.Load(t, Factory(), set, cfg, map[string]probe.Probe{"discovery": d})
+	i = livetest.LoadVariant(t, Factory(), variant, set, cfg, map[string]probe.Probe{"discovery": d})
 	livetest.Attach(t, d)
 	livetest.Attach(t, i)
-	return i, metrics, livetest.PumpJoined(t, d, i)
+	return i, said, livetest.PumpJoined(t, d, i)
 }
 
 // python runs a script that prints a line when it is ready and goes on at a line of input.
@@ -52,7 +67,11 @@ type python struct {
 
 func start(t *testing.T, script string, args ...string) *python {
 	t.Helper()
-	cmd := exec.Command("python3", append([]string{"-c", script}, args...)...)
+	return startCommand(t, exec.Command("python3", append([]string{"-c", script}, args...)...))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *python {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -195,11 +214,9 @@ sys.stdin.read()
 	pump.Collect(t, i)
 	failed := metrics.Values(metricFailed, p.Process.Pid)
 	assert.EqualValues(t, 3, failed["error.type=ECONNREFUSED,network.peer.address=127.0.0.1,network.peer.port="+p.line+",network.transport=tcp,network.type=ipv4"], "%v", failed)
-	var resets float64
-	for _, n := range metrics.Values(metricAborted, p.Process.Pid) {
-		resets += n
-	}
-	assert.EqualValues(t, 2, resets)
+	aborted := metrics.Values(metricAborted, p.Process.Pid)
+	assert.EqualValues(t, 2, sum(aborted, "error.type=ECONNRESET"), "%v", aborted)
+	assert.EqualValues(t, 2, sum(aborted, "error.type=ECONNABORTED"), "%v", aborted)
 	cancelled := 0.0
 	for attrs, n := range failed {
 		if strings.HasPrefix(attrs, "error.type=cancelled,") {

@@ -35,6 +35,7 @@ const (
 	attrPeerAddress = "network.peer.address"
 	attrPeerPort    = "network.peer.port"
 	attrLocalPort   = "network.local.port"
+	attrZone        = "ebpf.network.peer.zone"
 	attrOverflow    = "otel.metric.overflow"
 )
 
@@ -50,6 +51,7 @@ const (
 	wordDropped
 	wordAbortedReset
 	wordAbortedTimeout
+	wordAbortedSelf
 	wordFailed
 	wordConnect = wordFailed + numErrors
 )
@@ -96,9 +98,9 @@ func (d *dims) addr() netip.Addr {
 }
 
 // attributes writes those of a point.
-func (d *dims) attributes(m pcommon.Map) {
-	m.EnsureCapacity(6)
-	m.PutStr(attrTransport, "tcp")
+func (i *Instrument) attributes(m pcommon.Map, d *dims, transport string) {
+	m.EnsureCapacity(8)
+	m.PutStr(attrTransport, transport)
 	if a := d.addr(); a.IsValid() {
 		m.PutStr(attrPeerAddress, a.String())
 		if a.Is4() {
@@ -106,10 +108,15 @@ func (d *dims) attributes(m pcommon.Map) {
 		} else {
 			m.PutStr(attrType, "ipv6")
 		}
+		if zone := zoneOf(i.networks, a); zone != "" {
+			m.PutStr(attrZone, zone)
+		}
 	}
 	switch d.Role {
 	case roleClient:
-		m.PutInt(attrPeerPort, int64(d.Port))
+		if d.Port != 0 { // of a UDP socket that is not connected
+			m.PutInt(attrPeerPort, int64(d.Port))
+		}
 	case roleOverflow:
 		m.PutBool(attrOverflow, true)
 	default:
@@ -117,10 +124,12 @@ func (d *dims) attributes(m pcommon.Map) {
 	}
 }
 
-func schema() inkernel.Schema[dims] {
+const ioDescription = "Bytes of payload that the process exchanged."
+
+func (i *Instrument) schema() inkernel.Schema[dims] {
 	with := func(key, v string) func(pcommon.Map, *dims) {
 		return func(m pcommon.Map, d *dims) {
-			d.attributes(m)
+			i.attributes(m, d, "tcp")
 			if key != "" {
 				m.PutStr(key, v)
 			}
@@ -132,17 +141,18 @@ func schema() inkernel.Schema[dims] {
 		{Name: metricOpened, Unit: "{connection}", Description: "Connections that the process opened.", Word: wordOpened, Skip: true, Attributes: plain},
 		{Name: metricAccepted, Unit: "{connection}", Description: "Connections that clients opened to the process.", Word: wordAccepted, Skip: true, Attributes: plain},
 		{Name: metricActive, Unit: "{connection}", Description: "Connections of the process that are open.", Kind: inkernel.UpDown, Word: wordBegun, Skip: true, Attributes: plain},
-		{Name: metricIO, Unit: "By", Description: "Bytes of payload that the process exchanged.", Word: wordSent, Skip: true, Attributes: with(attrDirection, "transmit")},
-		{Name: metricIO, Unit: "By", Description: "Bytes of payload that the process exchanged.", Word: wordReceived, Skip: true, Attributes: with(attrDirection, "receive")},
+		{Name: metricIO, Unit: "By", Description: ioDescription, Word: wordSent, Skip: true, Attributes: with(attrDirection, "transmit")},
+		{Name: metricIO, Unit: "By", Description: ioDescription, Word: wordReceived, Skip: true, Attributes: with(attrDirection, "receive")},
 		{Name: metricRetransmits, Unit: "{segment}", Description: "Segments that were sent again.", Word: wordRetransmits, Skip: true, Attributes: plain},
 		{Name: metricDrops, Unit: "{connection}", Description: "Connections that a listening socket had no room for, or did not take.", Word: wordDropped, Skip: true, Attributes: plain},
 		{Name: metricAborted, Unit: "{connection}", Description: "Established connections that ended by an error.", Word: wordAbortedReset, Skip: true, Attributes: with(attrErrorType, "ECONNRESET")},
 		{Name: metricAborted, Unit: "{connection}", Description: "Established connections that ended by an error.", Word: wordAbortedTimeout, Skip: true, Attributes: with(attrErrorType, "ETIMEDOUT")},
+		{Name: metricAborted, Unit: "{connection}", Description: "Established connections that ended by an error.", Word: wordAbortedSelf, Skip: true, Attributes: with(attrErrorType, "ECONNABORTED")},
 	}}
-	for i, name := range errorTypes() {
+	for n, name := range errorTypes() {
 		s.Metrics = append(s.Metrics, inkernel.Metric[dims]{
 			Name: metricFailed, Unit: "{connection}", Description: "Connections that the process could not open.",
-			Word: wordFailed + i, Skip: true, Attributes: with(attrErrorType, name),
+			Word: wordFailed + n, Skip: true, Attributes: with(attrErrorType, name),
 		})
 	}
 	s.Metrics = append(s.Metrics,

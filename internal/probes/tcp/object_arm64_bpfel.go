@@ -42,6 +42,16 @@ type objectTcpDims struct {
 	Role   uint32
 }
 
+type objectTcpFailure struct {
+	_        structs.HostLayout
+	Time     uint64
+	Duration uint64
+	Start    uint64
+	Tgid     uint32
+	Error    uint32
+	Dims     objectTcpDims
+}
+
 type objectTcpKey struct {
 	_     structs.HostLayout
 	Owner struct {
@@ -87,6 +97,7 @@ type objectTcpValue struct {
 	Dropped        uint64
 	AbortedReset   uint64
 	AbortedTimeout uint64
+	AbortedSelf    uint64
 	Failed         [7]uint64
 	Connect        struct {
 		_     structs.HostLayout
@@ -100,6 +111,32 @@ type objectTcpValue struct {
 	}
 }
 
+type objectTcpWindow struct {
+	_       structs.HostLayout
+	Second  uint64
+	Records uint64
+}
+
+type objectUdpSocket struct {
+	_     structs.HostLayout
+	Owner struct {
+		_      structs.HostLayout
+		Start  uint64
+		Tgid   uint32
+		Stripe uint32
+	}
+	Dims objectTcpDims
+	Ino  uint64
+}
+
+type objectUdpValue struct {
+	_        structs.HostLayout
+	Messages uint64
+	Sent     uint64
+	Received uint64
+	Dropped  uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -108,16 +145,26 @@ const (
 	objectMapProcConfig    = "proc_config"
 	objectMapProcRules     = "proc_rules"
 	objectMapProcs         = "procs"
+	objectMapTcpFailures   = "tcp_failures"
 	objectMapTcpListening  = "tcp_listening"
 	objectMapTcpOverflow   = "tcp_overflow"
 	objectMapTcpSockets    = "tcp_sockets"
 	objectMapTcpValues     = "tcp_values"
+	objectMapTcpWindow     = "tcp_window"
+	objectMapUdpOverflow   = "udp_overflow"
+	objectMapUdpSockets    = "udp_sockets"
+	objectMapUdpValues     = "udp_values"
 	objectProgTcpDestroy   = "tcp_destroy"
 	objectProgTcpState     = "tcp_state"
 	objectProgTcpVisit     = "tcp_visit"
+	objectProgUdpDrop      = "udp_drop"
+	objectProgUdpReceive   = "udp_receive"
+	objectProgUdpSend      = "udp_send"
 	objectVarAggStripes    = "agg_stripes"
+	objectVarFailureRate   = "failure_rate"
 	objectVarOnlyListeners = "only_listeners"
 	objectVarServerPeers   = "server_peers"
+	objectVarUdp           = "udp"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -165,6 +212,9 @@ type objectProgramSpecs struct {
 	TcpDestroy *ebpf.ProgramSpec `ebpf:"tcp_destroy"`
 	TcpState   *ebpf.ProgramSpec `ebpf:"tcp_state"`
 	TcpVisit   *ebpf.ProgramSpec `ebpf:"tcp_visit"`
+	UdpDrop    *ebpf.ProgramSpec `ebpf:"udp_drop"`
+	UdpReceive *ebpf.ProgramSpec `ebpf:"udp_receive"`
+	UdpSend    *ebpf.ProgramSpec `ebpf:"udp_send"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -175,10 +225,15 @@ type objectMapSpecs struct {
 	ProcConfig   *ebpf.MapSpec `ebpf:"proc_config"`
 	ProcRules    *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs        *ebpf.MapSpec `ebpf:"procs"`
+	TcpFailures  *ebpf.MapSpec `ebpf:"tcp_failures"`
 	TcpListening *ebpf.MapSpec `ebpf:"tcp_listening"`
 	TcpOverflow  *ebpf.MapSpec `ebpf:"tcp_overflow"`
 	TcpSockets   *ebpf.MapSpec `ebpf:"tcp_sockets"`
 	TcpValues    *ebpf.MapSpec `ebpf:"tcp_values"`
+	TcpWindow    *ebpf.MapSpec `ebpf:"tcp_window"`
+	UdpOverflow  *ebpf.MapSpec `ebpf:"udp_overflow"`
+	UdpSockets   *ebpf.MapSpec `ebpf:"udp_sockets"`
+	UdpValues    *ebpf.MapSpec `ebpf:"udp_values"`
 }
 
 // objectVariableSpecs contains global variables before they are loaded into the kernel.
@@ -186,8 +241,10 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	AggStripes    *ebpf.VariableSpec `ebpf:"agg_stripes"`
+	FailureRate   *ebpf.VariableSpec `ebpf:"failure_rate"`
 	OnlyListeners *ebpf.VariableSpec `ebpf:"only_listeners"`
 	ServerPeers   *ebpf.VariableSpec `ebpf:"server_peers"`
+	Udp           *ebpf.VariableSpec `ebpf:"udp"`
 }
 
 // objectObjects contains all objects after they have been loaded into the kernel.
@@ -214,10 +271,15 @@ type objectMaps struct {
 	ProcConfig   *ebpf.Map `ebpf:"proc_config"`
 	ProcRules    *ebpf.Map `ebpf:"proc_rules"`
 	Procs        *ebpf.Map `ebpf:"procs"`
+	TcpFailures  *ebpf.Map `ebpf:"tcp_failures"`
 	TcpListening *ebpf.Map `ebpf:"tcp_listening"`
 	TcpOverflow  *ebpf.Map `ebpf:"tcp_overflow"`
 	TcpSockets   *ebpf.Map `ebpf:"tcp_sockets"`
 	TcpValues    *ebpf.Map `ebpf:"tcp_values"`
+	TcpWindow    *ebpf.Map `ebpf:"tcp_window"`
+	UdpOverflow  *ebpf.Map `ebpf:"udp_overflow"`
+	UdpSockets   *ebpf.Map `ebpf:"udp_sockets"`
+	UdpValues    *ebpf.Map `ebpf:"udp_values"`
 }
 
 func (m *objectMaps) Close() error {
@@ -226,10 +288,15 @@ func (m *objectMaps) Close() error {
 		m.ProcConfig,
 		m.ProcRules,
 		m.Procs,
+		m.TcpFailures,
 		m.TcpListening,
 		m.TcpOverflow,
 		m.TcpSockets,
 		m.TcpValues,
+		m.TcpWindow,
+		m.UdpOverflow,
+		m.UdpSockets,
+		m.UdpValues,
 	)
 }
 
@@ -238,8 +305,10 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	AggStripes    *ebpf.Variable `ebpf:"agg_stripes"`
+	FailureRate   *ebpf.Variable `ebpf:"failure_rate"`
 	OnlyListeners *ebpf.Variable `ebpf:"only_listeners"`
 	ServerPeers   *ebpf.Variable `ebpf:"server_peers"`
+	Udp           *ebpf.Variable `ebpf:"udp"`
 }
 
 // objectPrograms contains all programs after they have been loaded into the kernel.
@@ -249,6 +318,9 @@ type objectPrograms struct {
 	TcpDestroy *ebpf.Program `ebpf:"tcp_destroy"`
 	TcpState   *ebpf.Program `ebpf:"tcp_state"`
 	TcpVisit   *ebpf.Program `ebpf:"tcp_visit"`
+	UdpDrop    *ebpf.Program `ebpf:"udp_drop"`
+	UdpReceive *ebpf.Program `ebpf:"udp_receive"`
+	UdpSend    *ebpf.Program `ebpf:"udp_send"`
 }
 
 func (p *objectPrograms) Close() error {
@@ -256,6 +328,9 @@ func (p *objectPrograms) Close() error {
 		p.TcpDestroy,
 		p.TcpState,
 		p.TcpVisit,
+		p.UdpDrop,
+		p.UdpReceive,
+		p.UdpSend,
 	)
 }
 

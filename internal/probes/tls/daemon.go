@@ -41,6 +41,8 @@ type daemon struct {
 	waiting map[process]look
 	looked  uint64 // at all processes
 	swept   uint64 // all connections
+	joined  uint64 // runs of plaintext, when that was last asked
+	heard   uint64 // when there were more of them than before
 	sweep   *link.Iter
 
 	// What is said by the Daemon discovery, on its goroutine.

@@ -22,6 +22,10 @@ const (
 	lookEvery = 15e9
 	// sweepEvery is the pace of sweeps over connections, ns.
 	sweepEvery = 250e6
+	// sweepAtRest is that when nothing was passed for restAfter, ns: a sweep goes through all buckets
+	// of the connections, which takes more than a millisecond, though there be none.
+	sweepAtRest = 5e9
+	restAfter   = 2e9
 )
 
 // Tick implements [probe.Ticker].
@@ -51,13 +55,21 @@ func (d *daemon) Tick(now uint64) {
 		d.looked = now
 		d.files.Sweep(now, func(pid uint32, start uint64) { d.waiting[process{pid, start}] = look{due: now} })
 	}
-	if now-d.swept >= sweepEvery && d.files.Attached() > 0 {
+	if now-d.swept >= sweepEvery && d.files.Attached() > 0 && (d.isBusy(now) || now-d.swept >= sweepAtRest) {
 		d.swept = now
 		// What quiet connections passed meanwhile.
 		if err := hooks.Run(d.sweep); err != nil {
 			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
 		}
 	}
+}
+
+// isBusy tells whether plaintext passed a moment ago.
+func (d *daemon) isBusy(now uint64) bool {
+	if n := d.counter(countJoined); n != d.joined {
+		d.joined, d.heard = n, now
+	}
+	return now-d.heard < restAfter
 }
 
 // take takes what happened to processes since the last tick.

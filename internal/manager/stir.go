@@ -1,0 +1,37 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package manager
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// stir knows when something last happened, in any loop. What comes to one is often work for
+// others: a new process, that libraries are attached to.
+type stir struct{ last atomic.Int64 }
+
+// quiet tells that nothing has happened for a while.
+func (s *stir) quiet(now time.Time) bool { return now.UnixNano()-s.last.Load() > int64(quiet) }
+
+// happened notes that something has happened now, and tells whether it was quiet until then.
+func (s *stir) happened(now time.Time) bool {
+	return now.UnixNano()-s.last.Swap(now.UnixNano()) > int64(quiet)
+}
+
+// rouse ends the rest of all other loops.
+func (m *Manager) rouse(by *loop) {
+	for _, l := range m.loops {
+		switch {
+		case l == by:
+		case len(l.rings) > 0:
+			_ = l.rings[0].Wake() // the only one that it waits for; at the worst it ends its rest
+		default:
+			select {
+			case l.rouse <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
