@@ -9,5 +9,5 @@
 //
 // The unit is a request that was completed: seen = delivered + filtered + lost by cause. One
 // whose completion no program was told of is lost as "missed" when the kernel uses its
-// memory again.
+// memory again, or after a minute.
 package blockio

@@ -7,7 +7,9 @@ package blockio
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/cilium/ebpf"
 	"go.opentelemetry.io/collector/component"
 	"golang.org/x/sys/unix"
 
@@ -49,6 +51,11 @@ func Factory() probe.Factory {
 					countRequestsFull: probe.MapFull, countUnknown: probe.Unmatched, countUnseen: probe.Missed,
 				},
 				Attached: begin,
+				Account: func(p *inkernel.Programs, c *probe.Counts) {
+					n := unseen(p.Map("block_requests"), patience, nil)
+					c.Lost[probe.Missed] += n
+					c.Seen += n
+				},
 			}, schema(device.NewNames(device.BlockDevices))), nil
 		},
 	}
@@ -75,6 +82,27 @@ func variants() []probe.Variant {
 			Programs: []string{"blockio_raw_insert", "blockio_raw_issue", "blockio_raw_merge", "blockio_raw_complete"},
 		},
 	}
+}
+
+// patience is how long a request may take: after 30 s the block layer itself gives it up.
+const patience = time.Minute
+
+// unseen counts requests that were issued longer ago than a time: all, or those of some
+// processes. The programs count those whose memory is used again.
+func unseen(requests *ebpf.Map, longer time.Duration, of func(pid uint32) bool) (n uint64) {
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return 0
+	}
+	before := uint64(now.Nano()) - uint64(longer)
+	var key uint64
+	var r objectBlockRequest
+	for it := requests.Iterate(); it.Next(&key, &r); {
+		if r.Issued != 0 && r.Issued < before && (of == nil || of(r.Owner.Tgid)) {
+			n++
+		}
+	}
+	return n
 }
 
 // begin tells from when on requests are seen from their beginning.

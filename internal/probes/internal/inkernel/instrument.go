@@ -48,6 +48,8 @@ type Options struct {
 	Lost map[uint32]probe.Cause
 	// Incomplete are counters of events that were counted without all that belongs to them.
 	Incomplete []uint32
+	// Account adds what is lost that only the probe's maps tell. It may be nil.
+	Account func(p *Programs, c *probe.Counts)
 	// Attached is called when the programs have been attached. It may be nil.
 	Attached func(*Programs) error
 }
@@ -107,6 +109,9 @@ func (i *Instrument[D, V]) Counts() probe.Counts {
 		}
 		for _, counter := range i.opts.Incomplete {
 			c.Incomplete += i.programs.Counter(counter)
+		}
+		if i.opts.Account != nil {
+			i.opts.Account(i.programs, &c)
 		}
 	}
 	i.programs.AddLost(&c)
