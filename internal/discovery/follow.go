@@ -26,8 +26,8 @@ func (t *Table) Handle(e *Event) {
 }
 
 func (t *Table) exec(e *Event) {
-	if known, _ := t.known(e.PID, e.Start); known != nil && known.read > e.Time {
-		// It was looked at after this exec.
+	if known, _ := t.known(e.PID, e.Start); known != nil && known.read > e.Time && known.id.exe != "" {
+		// It was looked at after this exec. Had it ended by then, the record knows more.
 		t.opts.States.Set(e.PID, e.Start, known.decision, e.Time)
 		e.Process, e.Cgroup = known.info, known.id.mainCgroup
 		return

@@ -181,6 +181,19 @@ func TestExecOfProcessThatEndsMeanwhile(t *testing.T) {
 	assert.Equal(t, strings.TrimSuffix(container, "\n"), e.Cgroup)
 }
 
+// Somebody asked for the process when it had ended and was not reaped, before its exec was read.
+func TestExecOfProcessThatWasLookedAtTooLate(t *testing.T) {
+	f := newFixture(t, &Selection{}, 10)
+	f.process(42, 1, 0, 7, "/usr/bin/job", "", "", "")
+	require.NoError(t, os.Remove(filepath.Join(f.proc, "42", "exe")))
+	require.NotNil(t, f.Lookup(42, 7*tick))
+	e := &Event{Kind: Exec, PID: 42, ParentPID: 1, Start: 7 * tick, Time: f.clock.now - 1, Comm: "job", Filename: "/opt/job", Interpreter: "/opt/job", Args: []string{"job"}}
+	f.Handle(e)
+	require.NotNil(t, e.Process)
+	assert.Equal(t, "/opt/job", e.Process.Executable)
+	assert.Same(t, e.Process, f.Lookup(42, 7*tick))
+}
+
 func TestExecReplaces(t *testing.T) {
 	target := compile(t, Selector{Exe: "/opt/**"})
 	f := newFixture(t, &Selection{Targets: []*Matcher{target}}, 10)
