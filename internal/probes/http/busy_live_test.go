@@ -70,7 +70,7 @@ func runBusyClient() {
 	check(f.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize}))
 	check(f.WriteSettingsAck())
 	request("/before")
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		panic(err)
 	}

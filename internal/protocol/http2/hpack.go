@@ -121,7 +121,10 @@ func (c *Config) literal(t *table, b []byte, prefix uint8, insert bool, h *head)
 	if r != blockWhole {
 		return nil, r
 	}
-	name, nameLen := nameUnwanted, 0
+	var (
+		name    nameID
+		nameLen int
+	)
 	switch {
 	case index == 0:
 		raw, huffman, tail, r := readString(rest)
