@@ -80,7 +80,10 @@ func (c *collector) writeConfig(t testing.TB, sections map[string]string) string
 	var names []string
 	for name, section := range sections {
 		names = append(names, name)
-		fmt.Fprintf(&receivers, "  %s:\n    collection_interval: 500ms\n", name)
+		fmt.Fprintf(&receivers, "  %s:\n", name)
+		if !strings.Contains(section, "collection_interval:") {
+			receivers.WriteString("    collection_interval: 500ms\n")
+		}
 		for line := range strings.Lines(strings.TrimSpace(section)) {
 			receivers.WriteString("    " + line)
 		}

@@ -49,7 +49,7 @@ type event struct {
 	attrs    attrs
 }
 
-// point is the last cumulative value of one series.
+// point is the last cumulative value of one series: of a histogram, or the sum of a sum.
 type point struct {
 	metric   string
 	resource attrs
@@ -166,11 +166,19 @@ func (s *metricServer) Export(_ context.Context, r pmetricotlp.ExportRequest) (p
 		resource := raw(rm.Resource().Attributes())
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				if m.Type() != pmetric.MetricTypeHistogram {
-					continue
-				}
-				for _, p := range m.Histogram().DataPoints().All() {
-					s.keep(m.Name(), resource, p)
+				switch m.Type() {
+				case pmetric.MetricTypeHistogram:
+					for _, p := range m.Histogram().DataPoints().All() {
+						s.keep(m.Name(), resource, p, point{count: p.Count(), sum: p.Sum()})
+					}
+				case pmetric.MetricTypeExponentialHistogram:
+					for _, p := range m.ExponentialHistogram().DataPoints().All() {
+						s.keep(m.Name(), resource, p, point{count: p.Count(), sum: p.Sum()})
+					}
+				case pmetric.MetricTypeSum:
+					for _, p := range m.Sum().DataPoints().All() {
+						s.keep(m.Name(), resource, p, point{sum: p.DoubleValue() + float64(p.IntValue())})
+					}
 				}
 			}
 		}
@@ -179,10 +187,20 @@ func (s *metricServer) Export(_ context.Context, r pmetricotlp.ExportRequest) (p
 }
 
 // keep takes the newer value of a series. One that begins anew is another.
-func (s *sink) keep(metric string, resource attrs, p pmetric.HistogramDataPoint) {
-	set := raw(p.Attributes())
-	key := metric + resource.key() + set.key() + strconv.FormatUint(uint64(p.StartTimestamp()), 10)
-	s.points[key] = point{metric: metric, resource: resource, attrs: set, count: p.Count(), sum: p.Sum()}
+func (s *sink) keep(metric string, resource attrs, p interface {
+	Attributes() pcommon.Map
+	StartTimestamp() pcommon.Timestamp
+}, v point) {
+	v.metric, v.resource, v.attrs = metric, resource, raw(p.Attributes())
+	key := metric + resource.key() + v.attrs.key() + strconv.FormatUint(uint64(p.StartTimestamp()), 10)
+	s.points[key] = v
+}
+
+// forget drops the points that came until now.
+func (s *sink) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.points)
 }
 
 type logServer struct {
