@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		runCallClient()
 	case "bulk":
 		runBulkClient()
+	case "canned":
+		runCannedServer()
+	case "asking":
+		runAskingClient()
 	case "busy":
 		runBusyClient()
 	}

@@ -133,8 +133,17 @@ func (r *Receiver) Spans(port int) []ptrace.Span {
 // Measured sums the last counts of a histogram, or the last values of a sum, over the
 // attribute sets that pick accepts.
 func (r *Receiver) Measured(name string, pick func(pcommon.Map) bool) uint64 {
-	last := map[string]uint64{}
-	take := func(instance any, attrs pcommon.Map, start pcommon.Timestamp, n uint64) {
+	return uint64(r.last(name, pick, func(p pmetric.HistogramDataPoint) float64 { return float64(p.Count()) }))
+}
+
+// Total is what the values that a histogram has counted add up to.
+func (r *Receiver) Total(name string, pick func(pcommon.Map) bool) float64 {
+	return r.last(name, pick, pmetric.HistogramDataPoint.Sum)
+}
+
+func (r *Receiver) last(name string, pick func(pcommon.Map) bool, of func(pmetric.HistogramDataPoint) float64) (sum float64) {
+	last := map[string]float64{}
+	take := func(instance any, attrs pcommon.Map, start pcommon.Timestamp, n float64) {
 		if pick(attrs) {
 			v := pcommon.NewValueMap()
 			attrs.CopyTo(v.Map())
@@ -152,18 +161,17 @@ func (r *Receiver) Measured(name string, pick func(pcommon.Map) bool) uint64 {
 					switch m.Type() {
 					case pmetric.MetricTypeHistogram:
 						for _, p := range m.Histogram().DataPoints().All() {
-							take(instance, p.Attributes(), p.StartTimestamp(), p.Count())
+							take(instance, p.Attributes(), p.StartTimestamp(), of(p))
 						}
 					case pmetric.MetricTypeSum:
 						for _, p := range m.Sum().DataPoints().All() {
-							take(instance, p.Attributes(), p.StartTimestamp(), uint64(p.IntValue()))
+							take(instance, p.Attributes(), p.StartTimestamp(), float64(p.IntValue()))
 						}
 					}
 				}
 			}
 		}
 	}
-	var sum uint64
 	for _, n := range last {
 		sum += n
 	}
