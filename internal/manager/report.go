@@ -4,7 +4,10 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -19,7 +22,7 @@ func (m *Manager) report() error {
 		m.log.Info("Probe left out", zap.String("probe", o.name), zap.String("reason", o.reason))
 	}
 	attributes := pcommon.NewMap()
-	var broken []string
+	var broken brokenProbes
 	for _, u := range m.order {
 		o := &u.outcome
 		fields := []zap.Field{zap.String("probe", u.name)}
@@ -47,20 +50,60 @@ func (m *Manager) report() error {
 			continue
 		}
 		m.log.Warn("Probe does not run", append(fields, zap.Error(o.err))...)
-		broken = append(broken, fmt.Sprintf("probe %s does not run: %v", u.name, o.err))
+		broken.add(u.name, o.err)
 	}
-	if len(broken) == 0 {
+	if broken.none() {
 		m.reported = componentstatus.NewEvent(componentstatus.StatusOK, componentstatus.WithAttributes(attributes))
 		m.status(m.reported)
 		return nil
 	}
-	err := fmt.Errorf("%s", strings.Join(broken, "; "))
+	err := broken.err()
 	if m.set.Config.FailUnsupported {
 		return err
 	}
 	m.reported = componentstatus.NewEvent(componentstatus.StatusRecoverableError, componentstatus.WithError(err), componentstatus.WithAttributes(attributes))
 	m.status(m.reported)
 	return nil
+}
+
+// brokenProbes tells in a sentence which probes do not run: those that lack another one behind
+// it, without a reason of their own.
+type brokenProbes struct {
+	reasons []string // "probe NAME does not run: …"
+	names   []string
+	without map[string][]string // by the name of the one that they lack
+}
+
+func (b *brokenProbes) add(name string, err error) {
+	if lacks, ok := errors.AsType[*dependencyError](err); ok {
+		if b.without == nil {
+			b.without = map[string][]string{}
+		}
+		first := lacks.name
+		for by, others := range b.without { // the one that all of it began with
+			if slices.Contains(others, first) {
+				first = by
+			}
+		}
+		b.without[first] = append(b.without[first], name)
+		return
+	}
+	b.reasons, b.names = append(b.reasons, fmt.Sprintf("probe %s does not run: %v", name, err)), append(b.names, name)
+}
+
+func (b *brokenProbes) none() bool { return len(b.reasons) == 0 && len(b.without) == 0 }
+
+func (b *brokenProbes) err() error {
+	parts := slices.Clone(b.reasons)
+	for _, name := range slices.Sorted(maps.Keys(b.without)) {
+		others := strings.Join(b.without[name], ", ")
+		if i := slices.Index(b.names, name); i >= 0 {
+			parts[i] += ", and without it neither do " + others
+		} else {
+			parts = append(parts, fmt.Sprintf("%s do not run without the probe %s", others, name))
+		}
+	}
+	return errors.New(strings.Join(parts, "; "))
 }
 
 func (m *Manager) status(e *componentstatus.Event) {
