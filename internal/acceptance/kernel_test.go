@@ -138,7 +138,8 @@ func TestShortProcesses(t *testing.T) {
 	text, err := os.ReadFile("/bin/true")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(program, text, 0o700))
-	c := startCollector(t, "collection_interval: 1s\n"+everyInstrument())
+	// Each process makes thirty different calls.
+	c := startCollector(t, "collection_interval: 1s\n"+strings.Replace(everyInstrument(), "syscalls: {}", "syscalls: {max_series: 65536}", 1))
 	c.countOnly = true
 
 	pids := make(map[int64]int, n) // how often each was used
@@ -171,7 +172,8 @@ func TestShortProcesses(t *testing.T) {
 		}
 		return len(found)
 	}
-	for end := time.Now().Add(5 * time.Second); series("process.paging.faults") < n && time.Now().Before(end); {
+	complete := func() bool { return min(series("process.paging.faults"), series("process.context_switches")) == n }
+	for end := time.Now().Add(10 * time.Second); !complete() && time.Now().Before(end); {
 		time.Sleep(200 * time.Millisecond)
 	}
 	end := resident(t, c.pid())
@@ -191,6 +193,9 @@ func TestShortProcesses(t *testing.T) {
 	assert.Equal(t, n, series("process.paging.faults"))
 	accounts, _ := c.accounts(t)
 	for name, a := range accounts {
+		if name == "blockio" {
+			delete(a.lost, "missed") // some machines run no program while they complete requests
+		}
 		assert.Zero(t, a.totalLost(), "%s: %v", name, a.lost)
 	}
 

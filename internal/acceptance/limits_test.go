@@ -26,7 +26,7 @@ func TestOverBudgetIsShedAndCounted(t *testing.T) {
 			n := startNginx(t, noBackend)
 			c := startCollector(t, n.target()+"limits: {"+budget+"}\nprobes: {http: {}}")
 			c.countOnly = true
-			run(t, "wrk", "-t1", "-c8", "-d9s", n.url("/hello"))
+			run(t, "wrk", "-t1", "-c8", "-d13s", n.url("/hello"))
 			said := c.out.String()
 			lines, a := checkConservation(t, c, n)
 			for _, step := range []string{"50 % of the traces are left out", "90 % of the traces are left out"} {

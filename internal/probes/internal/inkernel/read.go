@@ -29,13 +29,14 @@ func (t *Table[D, V]) Collect(now time.Time) error {
 		if p.info == nil {
 			continue
 		}
-		for _, s := range p.all {
-			delivered += t.schema.Events(s.total)
-		}
+		delivered += t.events(p)
 		if !p.ended || p.fresh {
 			t.emit(p, at)
 		}
 		p.fresh = false
+		if p.ended {
+			t.pack(p)
+		}
 	}
 	t.counts.Delivered = t.retired + delivered
 	t.forget()
@@ -54,6 +55,9 @@ func (t *Table[D, V]) read() error {
 	t.now = t.set.Clock.Now()
 	for _, p := range t.order {
 		t.identify(p)
+		if p.packed {
+			continue
+		}
 		for _, s := range p.all {
 			clear(s.total)
 			copy(s.total, s.kept)
@@ -105,6 +109,9 @@ func (t *Table[D, V]) add(k *Key[D], v []uint64) {
 		}
 		t.dead = append(t.dead, *k)
 		return
+	}
+	if p.packed {
+		p.unpack(len(v))
 	}
 	s := p.find(&k.Dims, len(v))
 	for i, n := range v {

@@ -6,6 +6,7 @@
 package inkernel
 
 import (
+	"slices"
 	"time"
 	"unsafe"
 
@@ -93,6 +94,7 @@ type process[D comparable] struct {
 	all    []*series[D] // in the order of their creation
 	fresh  bool         // something was read of it since it was last emitted
 	ended  bool
+	packed bool // all was said: its series have pairs instead of words
 }
 
 // series is one attribute set of one process.
@@ -101,6 +103,14 @@ type series[D comparable] struct {
 	// total is all that was counted. kept is the part of it that is not in the kernel's
 	// hash any more.
 	total, kept []uint64
+	events      uint64 // that a packed one stands for
+	pairs       []pair // of a packed one: the words of total that are not 0
+}
+
+// pair is a word by its place: most of a histogram is empty.
+type pair struct {
+	at uint32
+	n  uint64
 }
 
 const (
@@ -178,6 +188,48 @@ func (p *process[D]) find(dims *D, n int) *series[D] {
 	return s
 }
 
+// pack keeps of a process whose last values were emitted what is needed if more is counted for
+// it: the Daemon discovery knows it for a while yet, and short processes may be many.
+func (t *Table[D, V]) pack(p *process[D]) {
+	if p.packed {
+		return
+	}
+	p.packed = true
+	for _, s := range p.all {
+		s.events = t.schema.Events(s.total)
+		for at, n := range s.total {
+			if n != 0 {
+				s.pairs = append(s.pairs, pair{uint32(at), n})
+			}
+		}
+		s.total, s.kept = nil, nil
+	}
+}
+
+// unpack undoes that, where values have so many words.
+func (p *process[D]) unpack(words int) {
+	p.packed = false
+	for _, s := range p.all {
+		s.total = make([]uint64, words)
+		for _, of := range s.pairs {
+			s.total[of.at] = of.n
+		}
+		s.kept, s.pairs = slices.Clone(s.total), nil
+	}
+}
+
+// events are those that a process's series stand for.
+func (t *Table[D, V]) events(p *process[D]) (n uint64) {
+	for _, s := range p.all {
+		if p.packed {
+			n += s.events
+		} else {
+			n += t.schema.Events(s.total)
+		}
+	}
+	return n
+}
+
 // identify finds out whose a process is, and whether it has ended so long ago that nothing
 // counts for it any more. An exec gives a process another resource.
 func (t *Table[D, V]) identify(p *process[D]) {
@@ -216,9 +268,7 @@ func (t *Table[D, V]) forget() {
 			kept = append(kept, p)
 			continue
 		}
-		for _, s := range p.all {
-			t.retired += t.schema.Events(s.total)
-		}
+		t.retired += t.events(p)
 		delete(t.processes, p.id)
 	}
 	clear(t.order[len(kept):])
