@@ -23,9 +23,10 @@ const (
 	// sweepEvery is the pace of sweeps over connections, ns.
 	sweepEvery = 250e6
 	// sweepAtRest is that when nothing was passed for restAfter, ns: a sweep goes through all buckets
-	// of the connections, which takes more than a millisecond, though there be none.
+	// of the connections, which takes more than a millisecond, though there be none. Of what
+	// was passed until then two sweeps have told.
 	sweepAtRest = 5e9
-	restAfter   = 2e9
+	restAfter   = 600e6
 )
 
 // Tick implements [probe.Ticker].
