@@ -89,18 +89,23 @@ func bench(ctx context.Context, o options) error {
 	}
 	defer endSink()
 	r := report{Machine: machine(), Rounds: o.rounds, SliceMillis: o.slice.Milliseconds(), Rate: o.rate}
+	var failed []error
 	for _, known := range workloads() {
 		if o.workloads != "" && !slices.Contains(strings.Split(o.workloads, ","), known.name) {
 			continue
 		}
 		result, err := measure(ctx, o, sink, known.name, known.start)
 		if err != nil {
-			return fmt.Errorf("%s: %w", known.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", known.name, err))
+			if ctx.Err() != nil {
+				break
+			}
+			continue // the others' figures are worth having
 		}
 		r.Workloads = append(r.Workloads, result)
 		result.print()
 	}
-	return r.finish(o)
+	return errors.Join(append(failed, r.finish(o))...)
 }
 
 // measure runs one workload.
@@ -332,6 +337,9 @@ func (w *workload) take() (r reading, err error) {
 	}
 	for _, pid := range pids {
 		ns, err := schedstat(pid)
+		if err != nil && pid != w.pid {
+			continue // a child that served the count, as PostgreSQL's
+		}
 		if err != nil {
 			return r, err
 		}
