@@ -44,6 +44,7 @@ func serve(ctx context.Context, kind string) error {
 	if err != nil {
 		return err
 	}
+	context.AfterFunc(ctx, func() { _ = l.Close() }) // which ends Serve
 	if kind == "grpc" {
 		s := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 			n.Add(1)
@@ -51,7 +52,7 @@ func serve(ctx context.Context, kind string) error {
 		}))
 		grpc_health_v1.RegisterHealthServer(s, health.NewServer())
 		ready(l.Addr().String())
-		return s.Serve(l)
+		return ended(ctx, s.Serve(l))
 	}
 	body := page()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -66,7 +67,15 @@ func serve(ctx context.Context, kind string) error {
 		}
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{c}})
 	}
-	return http.Serve(l, handler)
+	return ended(ctx, http.Serve(l, handler))
+}
+
+// ended is no error when it was asked for.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // topic is what producers write to.

@@ -23,5 +23,5 @@ func TestBrokenProbes(t *testing.T) {
 	b = brokenProbes{}
 	b.add("tls", &dependencyError{name: "socket"})
 	assert.False(t, b.none())
-	assert.EqualError(t, b.err(), "tls do not run without the probe socket")
+	assert.EqualError(t, b.err(), "without the probe socket these do not run: tls")
 }

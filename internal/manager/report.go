@@ -100,7 +100,7 @@ func (b *brokenProbes) err() error {
 		if i := slices.Index(b.names, name); i >= 0 {
 			parts[i] += ", and without it neither do " + others
 		} else {
-			parts = append(parts, fmt.Sprintf("%s do not run without the probe %s", others, name))
+			parts = append(parts, fmt.Sprintf("without the probe %s these do not run: %s", name, others))
 		}
 	}
 	return errors.New(strings.Join(parts, "; "))
