@@ -13,8 +13,8 @@ import (
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/plog"
-	"golang.org/x/sys/unix"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/errname"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 )
 
@@ -85,10 +85,7 @@ func fill(r plog.LogRecord, e *objectFileSlow, n *names) {
 	verb, outcome := map[string]string{"read": "Reading", "write": "Writing", "open": "Opening", "sync": "Syncing"}[op], ""
 	switch {
 	case e.Result < 0:
-		name := unix.ErrnoName(unix.Errno(-e.Result))
-		if name == "" {
-			name = "_OTHER"
-		}
+		name := errname.Of(uint32(-e.Result))
 		m.PutStr("error.type", name)
 		outcome = " and failed with " + name
 	case op == "read" || op == "write":

@@ -9,8 +9,8 @@ import (
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"golang.org/x/sys/unix"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/errname"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/sysname"
 )
@@ -72,11 +72,8 @@ const firstRestart = 512
 
 // errorName is the name of an errno, or _OTHER.
 func errorName(errno uint32) string {
-	if name := unix.ErrnoName(unix.Errno(errno)); name != "" {
-		return name
-	}
 	if errno >= firstRestart && errno < firstRestart+uint32(len(restarts)) && restarts[errno-firstRestart] != "" {
 		return restarts[errno-firstRestart]
 	}
-	return "_OTHER"
+	return errname.Of(errno)
 }

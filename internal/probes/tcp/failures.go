@@ -13,8 +13,8 @@ import (
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/plog"
-	"golang.org/x/sys/unix"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/errname"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/inkernel"
 )
 
@@ -80,8 +80,5 @@ func errorName(n uint32) string {
 	if n == 0 {
 		return "cancelled"
 	}
-	if name := unix.ErrnoName(unix.Errno(n)); name != "" {
-		return name
-	}
-	return "_OTHER"
+	return errname.Of(n)
 }
