@@ -39,8 +39,8 @@ run: build ## build and start the collector with the default configuration (as r
 test: install-deps kernels lint generate-check test-unit test-live build test-config test-deploy test-own-probe test-own-object test-readme test-kernels ## everything: what CI runs (as root)
 
 .PHONY: test-unit
-test-unit: ## tests that need no root, with the race detector
-	$(GO) test -race -short -timeout $(TIMEOUT) ./...
+test-unit: $(TOOLS)/gotestsum ## tests that need no root, with the race detector
+	scripts/test-again.sh ./... -race -short -timeout=$(TIMEOUT)
 
 .PHONY: test-live
 test-live: build $(TOOLS)/gotestsum ## all tests, with those that load programs into the running kernel (as root)

@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -68,8 +71,14 @@ func sleeper(t *testing.T, path string) (pid uint32, start uint64, stop func()) 
 	}
 	t.Cleanup(stop)
 	pid = uint32(cmd.Process.Pid)
-	// The exec is over when the file is mapped.
-	require.Eventually(t, func() bool { return procFS("").exe(pid) == path }, 5*time.Second, time.Millisecond)
+	// The exec is over when the file is mapped, and the dynamic linker has done its part when it
+	// sleeps: from then on its memory does not change.
+	sleeps := filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "syscall")
+	nanosleep := strconv.Itoa(unix.SYS_CLOCK_NANOSLEEP) + " "
+	require.Eventually(t, func() bool {
+		call, err := os.ReadFile(sleeps)
+		return err == nil && strings.HasPrefix(string(call), nanosleep) && procFS("").exe(pid) == path
+	}, 5*time.Second, time.Millisecond)
 	st, err := procFS("").stat(pid)
 	require.NoError(t, err)
 	return pid, st.start, stop
