@@ -18,11 +18,11 @@ import (
 type State uint8
 
 const (
-	// Full means that the best variant works. What even that one cannot see is
-	// in its losses.
+	// Full means that the best variant works, or one that sees as much. What even
+	// the best cannot see is in its losses.
 	Full State = iota
-	// Degraded means that a weaker variant works, of the probe or of one that it
-	// depends on.
+	// Degraded means that a variant works that sees less, of the probe or of one
+	// that it depends on.
 	Degraded
 	// None means that no variant works, or none of a probe that it depends on.
 	None
@@ -102,6 +102,7 @@ type Resolution struct {
 	Rejected []Rejection `json:"rejected,omitempty"`
 
 	reports []Report // by variant
+	best    []string // what the first variant cannot see
 }
 
 // Chosen is the variant to load, nil if there is none.
@@ -352,6 +353,7 @@ func (c *checker) resolve(manifest probe.Manifest, objects []*object) (Resolutio
 		})
 	}
 	if len(manifest.Variants) > 0 {
+		r.best = manifest.Variants[0].Loses
 		r.settle()
 	}
 	return r, nil
@@ -363,9 +365,15 @@ func (r *Resolution) settle() {
 	switch {
 	case chosen == nil:
 		r.State, r.Loses = None, nil
-	case chosen.Index > 0:
+	case SeesLess(chosen.Loses, r.best):
 		r.State, r.Loses = Degraded, slices.Clone(chosen.Loses)
 	default:
 		r.State, r.Loses = Full, slices.Clone(chosen.Loses)
 	}
+}
+
+// SeesLess tells whether a variant that cannot see what loses says is weaker than one
+// that cannot see best: not where it only costs more.
+func SeesLess(loses, best []string) bool {
+	return slices.ContainsFunc(loses, func(lost string) bool { return !slices.Contains(best, lost) })
 }

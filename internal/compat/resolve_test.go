@@ -151,10 +151,14 @@ func TestResolveKnowsTheMapsOfDependencies(t *testing.T) {
 	assert.Equal(t, []string{`the variant "fallback" of the probe "daemon" has no map shared`}, r.Rejected[0].Reasons)
 	assert.Equal(t, []string{"daemon"}, r.Through)
 
-	r = resolve(fallback, filling, using("one", "shared"), using("other", "own"))
+	other := using("other", "own")
+	r = resolve(fallback, filling, using("one", "shared"), other)
 	require.NotNil(t, r.Chosen())
 	assert.Equal(t, "other", r.Chosen().Variant)
-	assert.Equal(t, Degraded, r.State, "it is not its best variant")
+	assert.Equal(t, Full, r.State, "it sees as much as the best")
+	other.Loses = []string{"the colour"}
+	r = resolve(fallback, filling, using("one", "shared"), other)
+	assert.Equal(t, Degraded, r.State)
 }
 
 func TestDiff(t *testing.T) {

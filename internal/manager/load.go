@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
@@ -69,7 +70,7 @@ func (m *Manager) loadBest(ctx context.Context, u *unit, deps map[string]probe.P
 				state: running, variant: c.Name, loses: slices.Clone(c.Loses), rejected: rejected,
 				forced: m.set.Config.Variants[u.name] != "",
 			}
-			if c.index > 0 {
+			if compat.SeesLess(c.Loses, u.factory.Manifest.Variants[0].Loses) {
 				u.outcome.state = degraded
 			}
 			return true

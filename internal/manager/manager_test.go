@@ -179,11 +179,14 @@ func TestVariantFallsBackAndSaysWhy(t *testing.T) {
 	require.NoError(t, m.Shutdown(t.Context()))
 }
 
+// TestForcedVariantIsTheOnlyOne, and degraded is one that sees less, not one that costs more.
 func TestForcedVariantIsTheOnlyOne(t *testing.T) {
-	for forced, want := range map[string]state{"best": unsupported, "weaker": degraded} {
+	weaker := variant("weaker")
+	weaker.Loses = []string{"the colour"}
+	for forced, want := range map[string]state{"best": unsupported, "weaker": degraded, "dearer": running} {
 		d := &diary{}
 		f := &fake{name: "p", diary: d, failLoad: map[string]error{"best": errors.New("no trampolines")}}
-		set := settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs, Variants: []probe.Variant{variant("best"), variant("weaker")}}))
+		set := settings(new(consumertest.LogsSink), factory(f, probe.Manifest{Signals: probe.Logs, Variants: []probe.Variant{variant("best"), weaker, variant("dearer")}}))
 		set.Config.Variants = map[string]string{"p": forced}
 		m := New(set)
 		require.NoError(t, m.Start(t.Context()))

@@ -18,7 +18,6 @@ import (
 // was loaded.
 type choice struct {
 	probe.Variant
-	index    int
 	refused  error // a *refusal; nil if only loading it can tell more
 	warnings []string
 }
@@ -43,7 +42,7 @@ func (m *Manager) choices(u *unit) ([]choice, error) {
 	var all []choice
 	for i, v := range u.factory.Manifest.Variants {
 		if forced == "" || v.Name == forced {
-			said[i].Variant, said[i].index = v, i
+			said[i].Variant = v
 			all = append(all, said[i])
 		}
 	}

@@ -16,7 +16,7 @@ Debian's. Other builds of the same version may differ: ask ` + "`ebpfcompat chec
 kernel's image.
 
 - **full**: the best variant of the probe runs.
-- **degraded**: a weaker variant runs, of the probe or of one that it depends on. The note says what is lost and
+- **degraded**: a variant that sees less runs, of the probe or of one that it depends on. The note says what is lost and
   why no better one runs.
 - **unsupported**: no variant runs. The note says why.
 
