@@ -202,10 +202,40 @@ func (s *sentences) add(probe, text string) {
 	s.about[text] = append(s.about[text], probe)
 }
 
+// manyHooks are more than anybody wants to read of that are refused for one reason.
+const manyHooks = 8
+
+// addAll takes why variants cannot run. Of many hooks that are refused for one reason it
+// names the first and says how many there are.
 func (s *sentences) addAll(probe string, rejected []compat.Rejection) {
 	for _, r := range rejected {
+		var kept []string
+		hooks := map[[2]string][]string{} // by variant and reason
 		for _, sentence := range r.Sentences() {
-			s.add(probe, sentence)
+			parts := strings.SplitN(sentence, ": ", 3)
+			if len(parts) < 3 {
+				kept = append(kept, sentence)
+				continue
+			}
+			key := [2]string{parts[0], parts[2]}
+			if hooks[key] == nil {
+				kept = append(kept, sentence)
+			}
+			hooks[key] = append(hooks[key], parts[1])
+		}
+		for _, sentence := range kept {
+			parts := strings.SplitN(sentence, ": ", 3)
+			if len(parts) < 3 {
+				s.add(probe, sentence)
+				continue
+			}
+			names := hooks[[2]string{parts[0], parts[2]}]
+			if len(names) > manyHooks {
+				names = []string{fmt.Sprintf("%s and %d more", names[0], len(names)-1)}
+			}
+			for _, name := range names {
+				s.add(probe, parts[0]+": "+name+": "+parts[2])
+			}
 		}
 	}
 }
