@@ -49,10 +49,31 @@ enum secrecy { PLAIN, SECRET, HEADER_ALONE, RAW_TOKENS, LOGIN_HEADER };
 #define MYSQL_HEADER 4
 #define MYSQL_LOGIN 32
 
+/* Of the login before MySQL 4.1 the capabilities: the user stands one byte behind these. */
+#define MYSQL_OLD_LOGIN 4
+
+/* How much is looked at of a login whose database is to be known: behind the above
+ * stand the user's name, the answer to the challenge, and the database's name. */
+#define MYSQL_LOOK 256
+#define MYSQL_LOGIN_MOST (MYSQL_HEADER + MYSQL_LOGIN + MYSQL_LOOK)
+
+/* Capabilities: the login names a database; it is that of MySQL 4.1 and later;
+ * the answer is behind its length. */
+#define MYSQL_WITH_DB (1U << 3)
+#define MYSQL_41 (1U << 9)
+#define MYSQL_SECURE (1U << 15)
+#define MYSQL_MAX_ANSWER 250 /* a longer one has a longer length */
+
 /* The header of a login: the client's first packet, after the server's greeting. */
 static __always_inline bool is_mysql_login(const __u8 *b, bool turn)
 {
 	return turn && b[3] == 1;
+}
+
+/* What stands before the user in the payload of a login. */
+static __always_inline __u32 mysql_login_head(const __u8 *payload)
+{
+	return FOUR(payload[0], payload[1], 0, 0) & MYSQL_41 ? MYSQL_LOGIN : MYSQL_OLD_LOGIN;
 }
 
 /* How many bytes of a segment are the header of a request of Kafka, whose size
@@ -94,9 +115,9 @@ static __always_inline __u32 secret_head(const __u8 *b, __u32 len, enum proto pr
 	if (proto == PROTO_KAFKA)
 		return !turn && was == SECRET ? 0 : kafka_header(b, len);
 	if (proto == PROTO_MYSQL && !turn && was == LOGIN_HEADER)
-		return MYSQL_LOGIN;
+		return mysql_login_head(b);
 	if (proto == PROTO_MYSQL && is_mysql_login(b, turn))
-		return MYSQL_HEADER + (len > MYSQL_HEADER ? MYSQL_LOGIN : 0);
+		return MYSQL_HEADER + (len > MYSQL_HEADER ? mysql_login_head(b + MYSQL_HEADER) : 0);
 	if (proto != PROTO_MONGODB || (!turn && was == SECRET))
 		return 0;
 	return !turn && was == HEADER_ALONE ? mongodb_body_secret(b) : mongodb_secret(b);

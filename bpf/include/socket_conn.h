@@ -105,7 +105,7 @@ struct scratch {
 	__u8 last[2 * 8]; /* room of its own for the end of a segment */
 	__u64 starts; /* requests that begin in the piece of HTTP/2 at hand */
 	__u32 summaries; /* that were sent so far */
-	__u32 pad;
+	__u32 told; /* what a function is told beside its arguments */
 	struct rec rec; /* the data come right behind it */
 	__u8 data[STORED_MAX + 2 * CAPTURE_MAX];
 };

@@ -16,6 +16,7 @@ extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 
 #include "socket_source.h"
 #include "socket_tls.h"
+#include "socket_login.h"
 
 /* Notes bytes that are reported, or need not be. This comes last: the record
  * tells when and how the bytes before them ended. */
@@ -500,7 +501,17 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
 		most = secret_head(look, len, c->proto, turn, was);
+		if (ready && most < len)
+			wipe_request(c);
 		if (unlikely(!most)) {
+			passed(c, d, now);
+			return false;
+		}
+		off = was == LOGIN_HEADER ? MYSQL_HEADER : 0;
+		if (c->proto == PROTO_MYSQL && most >= MYSQL_LOGIN && c->stored.len == off) {
+			n = len < MYSQL_LOGIN_MOST ? len : MYSQL_LOGIN_MOST;
+			sc->told = copy_bytes(d, sc, AT_DATA + off, n, src);
+			send_login(c, sc, d | off, seq, len);
 			passed(c, d, now);
 			return false;
 		}

@@ -197,7 +197,7 @@ type objectScratch struct {
 	Last      [16]uint8
 	Starts    uint64
 	Summaries uint32
-	Pad       uint32
+	Told      uint32
 	Rec       objectRec
 	Data      [25088]uint8
 }

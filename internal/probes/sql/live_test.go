@@ -248,6 +248,31 @@ func TestLiveShowGlobalStatus(t *testing.T) {
 	}
 }
 
+// The database that a login names is that of the statements, at both ends, until another is used.
+func TestLiveMariaDBLogin(t *testing.T) {
+	livetest.CheckLeaks(t)
+	m := startMariaDB(t)
+	m.run("CREATE DATABASE shop; CREATE DATABASE warehouse; CREATE USER 'me'@'%' IDENTIFIED BY 'hunter2'; GRANT ALL ON *.* TO 'me'@'%'")
+	r := dbtest.Start(t, map[string]any{
+		"targets": []any{map[string]any{"exe": "/usr/sbin/mariadbd"}, map[string]any{"exe": "/usr/bin/mariadb"}},
+		"probes":  map[string]any{"sql": map[string]any{}},
+	})
+	for database, script := range map[string]string{"shop": "SELECT 'in shop'", "warehouse": "SELECT 'in warehouse'; USE shop; SELECT 'after use'", "": "SELECT 'in none'"} {
+		cmd := exec.Command(dbtest.Program(t, "mariadb"), "--no-defaults", "-h", "127.0.0.1", "-P", strconv.Itoa(m.port), "-u", "me", "-phunter2", "--skip-ssl", "-N", "-e", script, database)
+		dbtest.Run(t, cmd)
+	}
+	r.Shutdown()
+	got := map[string]int{}
+	for _, s := range r.Spans(m.port) {
+		if dbtest.Attribute(s.Attributes(), "db.query.text") == "SELECT ?" {
+			got[fmt.Sprint(s.Kind(), " ", dbtest.Attribute(s.Attributes(), "db.namespace"))]++
+		}
+	}
+	assert.Equal(t, map[string]int{
+		"Client shop": 2, "Server shop": 2, "Client warehouse": 1, "Server warehouse": 1, "Client <nil>": 1, "Server <nil>": 1,
+	}, got)
+}
+
 // checkStatus compares the spans of one side with the server's counts.
 func checkStatus(t *testing.T, status map[string]int, spans []ptrace.Span, kind ptrace.SpanKind) {
 	t.Helper()

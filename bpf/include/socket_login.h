@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* A login to MySQL, of which the database's name may be known and the answer to the
+ * challenge may not, which stands before it ("HandshakeResponse41" of its documentation).
+ * Functions that are not static are verified once, not on each path to them. */
+#ifndef __EBPFRECEIVER_SOCKET_LOGIN_H
+#define __EBPFRECEIVER_SOCKET_LOGIN_H
+
+/* Where the walk over a login is: in memory, so that the verifier does not follow it. */
+struct login {
+	__u32 step;
+	__u32 left; /* bytes of the answer */
+	__u32 end;
+	__u32 pad;
+};
+enum { LOGIN_USER, LOGIN_LENGTH, LOGIN_ANSWER, LOGIN_DB, LOGIN_OVER };
+
+/* Blots out user and answer to the challenge in a login to MySQL 4.1 or later, of which
+ * cap bytes are in the scratch buffer, behind four of its header. Gives how many may leave
+ * the kernel: up to the end of the database's name, or, where that is not found, what
+ * stands before the user. */
+__noinline int blot_login(struct scratch *sc, __u32 cap)
+{
+	const __u32 needed = MYSQL_41 | MYSQL_SECURE | MYSQL_WITH_DB;
+	volatile struct login *l;
+	__u32 step;
+	__u8 byte, *b;
+
+	if (!sc)
+		return 0;
+	if (cap <= MYSQL_LOGIN)
+		return cap;
+	l = (volatile struct login *)sc->last;
+	b = sc->data + MYSQL_HEADER;
+	if ((LE32(b) & needed) != needed)
+		return MYSQL_LOGIN;
+	l->step = LOGIN_USER;
+	l->left = 0;
+	l->end = 0;
+	for (int i = MYSQL_LOGIN; i < MYSQL_LOGIN + MYSQL_LOOK; i++) {
+		if (i >= cap)
+			break;
+		byte = b[i];
+		step = l->step;
+		if (step == LOGIN_USER) {
+			if (byte)
+				b[i] = '*';
+			else
+				l->step = LOGIN_LENGTH;
+		} else if (step == LOGIN_LENGTH) {
+			l->left = byte;
+			l->step = byte > MYSQL_MAX_ANSWER ? LOGIN_OVER : byte ? LOGIN_ANSWER : LOGIN_DB;
+		} else if (step == LOGIN_ANSWER) {
+			b[i] = '*';
+			l->left--;
+			if (!l->left)
+				l->step = LOGIN_DB;
+		} else if (step == LOGIN_DB) {
+			if (!byte) {
+				l->end = i + 1;
+				l->step = LOGIN_OVER;
+			}
+		} else {
+			break;
+		}
+	}
+	return l->end ? l->end : MYSQL_LOGIN;
+}
+
+/* Sends of a login to MySQL what may be known. sc->told bytes of it are in the scratch
+ * buffer; with MYSQL_HEADER in d they stand behind its header, which came before. */
+__noinline int send_login(struct conn *c, struct scratch *sc, __u32 d, __u32 seq, __u32 len)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), size = 0;
+	bool apart = d & MYSQL_HEADER;
+	__u32 cap, may;
+	struct rec *r;
+	struct seg *s;
+
+	if (!c || !sc)
+		return 0;
+	d &= 1;
+	cap = sc->told;
+	if (cap > MYSQL_LOGIN_MOST)
+		return 0;
+	if (!cap)
+		count(C_UNREADABLE);
+	r = &sc->rec;
+	fill_rec(r, c, now, 0);
+	if (apart) {
+		s = next_seg(r);
+		if (!s || c->stored.len != MYSQL_HEADER)
+			return 0;
+		*s = c->stored;
+		*(__u32 *)sc->data = *(__u32 *)c->request;
+		size = MYSQL_HEADER;
+	} else {
+		add_rest(r, c, d, seq);
+	}
+	c->stored.len = 0;
+	s = next_seg(r);
+	if (!s)
+		return 0;
+	if (apart)
+		may = blot_login(sc, cap);
+	else if (cap > MYSQL_HEADER)
+		may = MYSQL_HEADER + blot_login(sc, cap - MYSQL_HEADER);
+	else
+		may = cap;
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = now;
+	s->pos = c->pos[d];
+	s->len = len;
+	s->seq = seq;
+	s->tid = (__u32)bpf_get_current_pid_tgid();
+	s->cap = may;
+	s->dir = d;
+	s->starts = !apart;
+	c->pos[d] += len;
+	c->next[d] = seq + len;
+	count(C_SEEN);
+	size += may;
+	if (size > MYSQL_LOGIN_MOST)
+		return 0;
+	if (bpf_ringbuf_output(&socket_events, r, sizeof(*r) + size, wakeup_flags())) {
+		count(C_LOST_RING);
+		count_lost_starts(c->proto, 1);
+		c->lost++;
+	}
+	return 0;
+}
+
+/* Forgets a request that may carry a password: where a shorter one is kept later, what
+ * is behind it would go along with it. */
+__noinline int wipe_request(struct conn *c)
+{
+	if (!c)
+		return 0;
+	__builtin_memset(c->request, 0, STORED_MAX);
+	return 0;
+}
+
+#endif
