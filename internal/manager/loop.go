@@ -127,7 +127,7 @@ func (l *loop) run() {
 		if l.m.stir.quiet(now) {
 			wait = rest
 		}
-		deadline := now.Add(wait)
+		deadline := l.m.nextTurn(now, wait)
 		if l.nextCollect.Before(deadline) {
 			deadline = l.nextCollect
 		}

@@ -60,6 +60,7 @@ type Settings struct {
 type Manager struct {
 	set       Settings
 	log       *zap.Logger
+	began     time.Time
 	clock     *clock
 	kernel    *kernel.Kernel
 	sender    *emit.Sender
@@ -87,6 +88,7 @@ func New(set Settings) *Manager {
 	return &Manager{
 		set:       set,
 		log:       set.Receiver.Logger,
+		began:     time.Now(),
 		clock:     newClock(),
 		units:     map[string]*unit{},
 		stopWatch: make(chan struct{}),

@@ -20,6 +20,12 @@ func (s *stir) happened(now time.Time) bool {
 	return now.UnixNano()-s.last.Swap(now.UnixNano()) > int64(quiet)
 }
 
+// nextTurn is when a loop that waits so long is to wake: all of them at the same times, since it is
+// waking the processor that costs.
+func (m *Manager) nextTurn(now time.Time, wait time.Duration) time.Time {
+	return m.began.Add((now.Sub(m.began)/wait + 1) * wait)
+}
+
 // rouse ends the rest of all other loops.
 func (m *Manager) rouse(by *loop) {
 	for _, l := range m.loops {

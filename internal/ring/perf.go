@@ -6,6 +6,7 @@ package ring
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/perf"
@@ -56,6 +57,11 @@ func (s *perfSource) next() ([]byte, error) {
 		return nil, nil
 	}
 	return s.rec.RawSample, nil
+}
+
+func (s *perfSource) ready(deadline time.Time) (bool, error) {
+	s.SetDeadline(deadline)
+	return true, nil
 }
 
 func (s *perfSource) occupancy() (pending, size int) { return 0, s.BufferSize() * s.cpus }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -25,7 +26,8 @@ type Reader struct {
 
 // source is what a reader reads.
 type source interface {
-	SetDeadline(t time.Time)
+	// ready prepares to read until the deadline, and tells whether that is worth while.
+	ready(deadline time.Time) (bool, error)
 	// next gives the next record, or none and no error where the kernel tells something
 	// else.
 	next() ([]byte, error)
@@ -45,7 +47,9 @@ func Open(r probe.Ring) (*Reader, error) {
 
 type ringSource struct {
 	*ringbuf.Reader
-	rec ringbuf.Record
+	rec    ringbuf.Record
+	wait   *waiter
+	closed atomic.Bool
 }
 
 func (s *ringSource) next() ([]byte, error) {
@@ -55,6 +59,34 @@ func (s *ringSource) next() ([]byte, error) {
 
 func (s *ringSource) occupancy() (pending, size int) { return s.AvailableBytes(), s.BufferSize() }
 
+// ready waits by itself: the reader is only asked for what is there.
+func (s *ringSource) ready(deadline time.Time) (bool, error) {
+	if s.closed.Load() {
+		return false, os.ErrClosed
+	}
+	if s.AvailableBytes() == 0 {
+		if time.Until(deadline) <= 0 {
+			return false, nil
+		}
+		if err := s.wait.until(deadline); err != nil {
+			return false, err
+		}
+	}
+	return s.AvailableBytes() > 0, nil
+}
+
+func (s *ringSource) Flush() error { return s.wait.wake() }
+
+func (s *ringSource) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return errors.Join(s.wait.close(), s.Reader.Close())
+}
+
+// past is a deadline that lets the reader not wait.
+func past() time.Time { return time.Unix(1, 0) }
+
 // New opens the ring buffer. handle takes each record, which is valid only
 // during the call.
 func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
@@ -62,7 +94,12 @@ func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring buffer %s cannot be read: %w", m, err)
 	}
-	return &Reader{source: &ringSource{Reader: r}, handle: handle}, nil
+	w, err := newWaiter(m.FD(), r.AvailableBytes)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.SetDeadline(past())
+	return &Reader{source: &ringSource{Reader: r, wait: w}, handle: handle}, nil
 }
 
 // Drain handles records until none is left and the deadline has passed, or
@@ -70,7 +107,9 @@ func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
 // waking the reader: what is there at the deadline is handled too. It gives
 // the number of records, and os.ErrClosed after Close.
 func (r *Reader) Drain(deadline time.Time, max int) (int, error) {
-	r.SetDeadline(deadline)
+	if ok, err := r.ready(deadline); !ok {
+		return 0, err
+	}
 	for n := range max {
 		rec, err := r.next()
 		if err != nil {
