@@ -26,7 +26,7 @@ func (t *Table[D, V]) Collect(now time.Time) error {
 	at := pcommon.NewTimestampFromTime(now)
 	delivered := uint64(0)
 	for _, p := range t.order {
-		if p.info == nil {
+		if p.info == nil || t.young(p) {
 			continue
 		}
 		delivered += t.events(p)
@@ -34,9 +34,6 @@ func (t *Table[D, V]) Collect(now time.Time) error {
 			t.emit(p, at)
 		}
 		p.fresh = false
-		if p.ended {
-			t.pack(p)
-		}
 	}
 	t.counts.Delivered = t.retired + delivered
 	t.forget()
@@ -51,22 +48,26 @@ func (t *Table[D, V]) read() error {
 	}
 	if t.keys == nil {
 		t.keys, t.values = make([]Key[D], batch), make([]V, batch)
+		t.words = make([]uint64, len(words(&t.values[0])))
 	}
 	t.now = t.set.Clock.Now()
 	for _, p := range t.order {
-		t.identify(p)
 		if p.packed {
 			continue
 		}
+		t.identify(p)
 		for _, s := range p.all {
 			clear(s.total)
 			copy(s.total, s.kept)
 		}
 	}
 	var errs []error
+	entries, dead := 0, 0
 	for _, hash := range t.hashes {
 		t.dead = t.dead[:0]
-		errs = append(errs, t.scan(hash))
+		n, err := t.scan(hash)
+		errs = append(errs, err)
+		entries, dead = entries+n, dead+len(t.dead)
 		// Also after an error: what is in dead has been kept.
 		for i := range t.dead {
 			if err := hash.Delete(&t.dead[i]); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
@@ -74,22 +75,31 @@ func (t *Table[D, V]) read() error {
 			}
 		}
 	}
+	ended := 0
+	for _, p := range t.order {
+		if p.ended && !p.packed {
+			t.pack(p)
+			ended++
+		}
+	}
+	t.pressure.read(entries-dead, dead, ended)
 	return errors.Join(errs...)
 }
 
-// scan reads a hash in batches.
-func (t *Table[D, V]) scan(hash *ebpf.Map) error {
+// scan reads a hash in batches, and gives the number of its entries.
+func (t *Table[D, V]) scan(hash *ebpf.Map) (entries int, err error) {
 	var cursor ebpf.MapBatchCursor
 	for {
 		n, err := hash.BatchLookup(&cursor, t.keys, t.values, nil)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("read what was counted in the kernel: %w", err)
+			return entries, fmt.Errorf("read what was counted in the kernel: %w", err)
 		}
+		entries += n
 		for i := range n {
 			t.add(&t.keys[i], words(&t.values[i]))
 		}
 		if err != nil {
-			return nil
+			return entries, nil
 		}
 	}
 }
@@ -139,14 +149,15 @@ func (t *Table[D, V]) emit(p *process[D], now pcommon.Timestamp) {
 			out = pmetric.Metric{}
 		}
 		for _, s := range p.all {
-			if !m.has(&s.dims, s.total) {
+			words := t.wordsOf(p, s)
+			if !m.has(&s.dims, words) {
 				continue
 			}
 			if out == (pmetric.Metric{}) {
 				out = t.set.Emit.Metric(p.info)
 				m.begin(out)
 			}
-			attrs := m.point(out, s.total, p.start, now)
+			attrs := m.point(out, words, p.start, now)
 			if m.Attributes != nil {
 				m.Attributes(attrs, &s.dims)
 			}

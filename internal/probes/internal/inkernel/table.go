@@ -50,12 +50,13 @@ type Table[D comparable, V any] struct {
 	began     uint64 // boot time
 	now       uint64 // that of the last reading
 	exits     map[id]exit
-	early     int // the number of exits at which it is time to read
+	pressure  pressure
 	processes map[id]*process[D]
 	order     []*process[D]
 	keys      []Key[D] // room for one batch
 	values    []V
 	dead      []Key[D]
+	words     []uint64 // room for those of a packed series
 
 	last    bool
 	counts  Account
@@ -94,7 +95,7 @@ type process[D comparable] struct {
 	all    []*series[D] // in the order of their creation
 	fresh  bool         // something was read of it since it was last emitted
 	ended  bool
-	packed bool // all was said: its series have pairs instead of words
+	packed bool // it has ended, and its series have pairs instead of words
 }
 
 // series is one attribute set of one process.
@@ -116,17 +117,14 @@ type pair struct {
 const (
 	// batch is how many entries are read at once. A bucket of the kernel's hash must fit.
 	batch = 256
-	// grace is how long after its exit a process may still be counted: its descriptors
-	// are closed after the exit is reported.
-	grace = uint64(time.Second)
-	// manyExits is how many exits make the table read before its time, so that short
-	// processes do not fill the hash.
-	manyExits = 1024
+	// youth is how long a process is not told of unless it ends: until it has called exec it
+	// has the name of its parent, and that may be found out too late.
+	youth = uint64(time.Second)
 )
 
 // NewTable makes an empty table.
 func NewTable[D comparable, V any](set probe.Settings, schema Schema[D]) *Table[D, V] {
-	t := &Table[D, V]{schema: schema, set: set, exits: map[id]exit{}, early: manyExits, processes: map[id]*process[D]{}}
+	t := &Table[D, V]{schema: schema, set: set, exits: map[id]exit{}, processes: map[id]*process[D]{}}
 	selection, _ := set.Selection.(*discovery.Selection)
 	t.all = selection == nil || selection.All()
 	host := discovery.ReadHost()
@@ -141,6 +139,11 @@ func NewTable[D comparable, V any](set probe.Settings, schema Schema[D]) *Table[
 // Open tells the table which hashes to read, now that programs begin to fill them.
 func (t *Table[D, V]) Open(hashes ...*ebpf.Map) {
 	t.hashes, t.began = hashes, t.set.Clock.Now()
+	size := 0
+	for _, h := range hashes {
+		size += int(h.MaxEntries())
+	}
+	t.pressure.begin(size)
 }
 
 // Exited takes an exit that the Daemon discovery hands on.
@@ -149,9 +152,8 @@ func (t *Table[D, V]) Exited(e *discovery.Event) {
 		return
 	}
 	t.exits[id{e.PID, e.Start}] = exit{info: e.Process, at: e.Time}
-	if len(t.exits) >= t.early {
+	if t.pressure.ended() && t.set.Clock.Now() >= t.now+apart {
 		_ = t.read() // the next collection tells of the error
-		t.early = len(t.exits) + manyExits
 	}
 }
 
@@ -188,12 +190,9 @@ func (p *process[D]) find(dims *D, n int) *series[D] {
 	return s
 }
 
-// pack keeps of a process whose last values were emitted what is needed if more is counted for
-// it: the Daemon discovery knows it for a while yet, and short processes may be many.
+// pack keeps of a process that has ended what is needed to tell of it, and to go on if more is
+// counted for it: the Daemon discovery knows it for a while yet, and short processes may be many.
 func (t *Table[D, V]) pack(p *process[D]) {
-	if p.packed {
-		return
-	}
 	p.packed = true
 	for _, s := range p.all {
 		s.events = t.schema.Events(s.total)
@@ -202,6 +201,7 @@ func (t *Table[D, V]) pack(p *process[D]) {
 				s.pairs = append(s.pairs, pair{uint32(at), n})
 			}
 		}
+		s.pairs = slices.Clip(s.pairs)
 		s.total, s.kept = nil, nil
 	}
 }
@@ -211,11 +211,25 @@ func (p *process[D]) unpack(words int) {
 	p.packed = false
 	for _, s := range p.all {
 		s.total = make([]uint64, words)
-		for _, of := range s.pairs {
-			s.total[of.at] = of.n
-		}
+		s.fill(s.total)
 		s.kept, s.pairs = slices.Clone(s.total), nil
 	}
+}
+
+func (s *series[D]) fill(words []uint64) {
+	for _, of := range s.pairs {
+		words[of.at] = of.n
+	}
+}
+
+// wordsOf gives the words of a series, until the next call.
+func (t *Table[D, V]) wordsOf(p *process[D], s *series[D]) []uint64 {
+	if !p.packed {
+		return s.total
+	}
+	clear(t.words)
+	s.fill(t.words)
+	return t.words
 }
 
 // events are those that a process's series stand for.
@@ -238,7 +252,8 @@ func (t *Table[D, V]) identify(p *process[D]) {
 		return
 	}
 	if e, ok := t.exits[p.id]; ok {
-		p.info, p.ended = e.info, e.at+grace <= t.now
+		// Once read a last time it stays so, whatever the pressure is then.
+		p.info, p.ended = e.info, p.ended || e.at+t.pressure.grace() <= t.now
 		if p.info != nil {
 			return
 		}
@@ -253,6 +268,11 @@ func (t *Table[D, V]) identify(p *process[D]) {
 
 // waits tells that a process may yet become known: the record of its end may be on its way.
 func (t *Table[D, V]) waits(p *process[D]) bool { return !t.last && t.now < p.since+patience }
+
+// young tells that who the process is may yet change.
+func (t *Table[D, V]) young(p *process[D]) bool {
+	return !t.last && !p.ended && p.id.start <= t.now && t.now < p.id.start+youth
+}
 
 // Last tells that the next collection is the last one: what waits for its process to be
 // known is accounted for then.
@@ -278,5 +298,4 @@ func (t *Table[D, V]) forget() {
 			delete(t.exits, key)
 		}
 	}
-	t.early = len(t.exits) + manyExits
 }

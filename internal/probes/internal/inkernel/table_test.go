@@ -107,6 +107,7 @@ func TestSeriesAreCumulative(t *testing.T) {
 	f.count(7, 1, 5, 2, 1, 0)
 	f.count(8, 0, 200e9, 1, 3, 0)
 	f.count(0, 0, 0, 1, 2, 0)
+	f.clock.now = 300e9
 	f.collect()
 	assert.Equal(t, map[string]float64{"dim=1": 14, "dim=2": 1}, f.metrics.Values("calls", 7))
 	assert.Equal(t, map[string]float64{"": 2}, f.metrics.Values("time", 7), "zero is left out")
@@ -219,7 +220,7 @@ func TestManyShortProcesses(t *testing.T) {
 			most = max(most, f.entries())
 		}
 	}
-	assert.Less(t, most, 4*manyExits)
+	assert.Less(t, most, 6000)
 	f.clock.now += 2e9
 	f.collect()
 	assert.Len(t, f.metrics.Points("calls", -1), n)
@@ -229,6 +230,63 @@ func TestManyShortProcesses(t *testing.T) {
 	f.collect()
 	assert.Empty(t, f.processes)
 	assert.Equal(t, Account{Delivered: 3 * n}, f.Account())
+}
+
+// A fast succession of processes that make many different calls: what ended leaves the hash sooner
+// the fuller it is, so that it is never full, and nothing of it is lost.
+func TestShortProcessesWithManySeries(t *testing.T) {
+	f := newFixture(t, nil)
+	const n, each = 2000, 40
+	for i := range uint32(n) {
+		start := f.clock.now
+		f.known.add(i+1, start)
+		for dim := range uint64(each) {
+			f.count(i+1, i%2, start, dim, 1, 0) // fails when it is full
+		}
+		f.clock.now += 2e6 // 500 a second
+		f.Exited(&discovery.Event{Kind: discovery.Exit, PID: i + 1, Start: start, Time: f.clock.now, Process: f.known[i+1]})
+		if i > 0 {
+			f.count(i, i%2, uint64(f.known[i].StartTime), 0, 1, 0) // of a descriptor that is closed late
+		}
+	}
+	f.clock.now += 2e9
+	f.collect()
+	assert.Len(t, f.metrics.Points("calls", -1), n*each)
+	assert.Equal(t, Account{Delivered: n*each + n - 1}, f.Account())
+	assert.Equal(t, map[string]float64{"dim=0": 2, "dim=1": 1}, pick(f.metrics.Values("calls", 1000), "dim=0", "dim=1"))
+	assert.Zero(t, f.entries())
+	f.clock.now += 2e9
+	f.collect()
+	assert.Empty(t, f.metrics.Points("calls", -1), "all was said")
+}
+
+func pick(of map[string]float64, names ...string) map[string]float64 {
+	out := map[string]float64{}
+	for _, name := range names {
+		out[name] = of[name]
+	}
+	return out
+}
+
+// A process that began a moment ago has the name of its parent until it has called exec: nothing is
+// told of it before that can be known.
+func TestYoungProcessesWait(t *testing.T) {
+	f := newFixture(t, nil)
+	f.known.add(7, f.clock.now)
+	f.count(7, 0, f.clock.now, 1, 10, 0)
+	f.collect()
+	assert.Empty(t, f.metrics.Values("calls", 7))
+	assert.Equal(t, Account{}, f.Account())
+	f.clock.now += youth
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 10}, f.metrics.Values("calls", 7))
+
+	f.known.add(8, f.clock.now)
+	f.count(8, 0, f.clock.now, 1, 3, 0)
+	f.Last()
+	f.collect()
+	assert.Equal(t, map[string]float64{"dim=1": 3}, f.metrics.Values("calls", 8), "at the end it cannot wait")
+	assert.Equal(t, Account{Delivered: 13}, f.Account())
 }
 
 // At the end nothing waits any longer for its process to be known.
