@@ -20,9 +20,8 @@ import (
 )
 
 // producer is a program that puts one record of eight bytes into the ring each
-// time it is run, and does not wake the reader.
-func producer(t testing.TB, m *ebpf.Map) func() {
-	const noWakeup = 1
+// time it is run, with these flags.
+func producer(t testing.TB, m *ebpf.Map, flags int32) func() {
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type:    ebpf.SocketFilter,
 		License: "Dual BSD/GPL",
@@ -33,7 +32,7 @@ func producer(t testing.TB, m *ebpf.Map) func() {
 			asm.Mov.Reg(asm.R2, asm.RFP),
 			asm.Add.Imm(asm.R2, -8),
 			asm.Mov.Imm(asm.R3, 8),
-			asm.Mov.Imm(asm.R4, noWakeup),
+			asm.Mov.Imm(asm.R4, flags),
 			asm.FnRingbufOutput.Call(),
 			asm.Mov.Imm(asm.R0, 0),
 			asm.Return(),
@@ -47,7 +46,17 @@ func producer(t testing.TB, m *ebpf.Map) func() {
 	}
 }
 
+// Flags of bpf_ringbuf_output.
+const (
+	noWakeup    = 1
+	forceWakeup = 2
+)
+
 func open(t testing.TB, handle func([]byte)) (*Reader, func()) {
+	return openWith(t, handle, noWakeup)
+}
+
+func openWith(t testing.TB, handle func([]byte), flags int32) (*Reader, func()) {
 	livetest.RequireRoot(t)
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: 1 << 16})
 	require.NoError(t, err)
@@ -55,7 +64,7 @@ func open(t testing.TB, handle func([]byte)) (*Reader, func()) {
 	r, err := New(m, handle)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
-	return r, producer(t, m)
+	return r, producer(t, m, flags)
 }
 
 func TestDrainSeesRecordsThatDoNotWake(t *testing.T) {
@@ -83,6 +92,29 @@ func TestDrainStopsAtMax(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}
+}
+
+// The kernel ends a wait, of which there may be many, and wakes nobody in between.
+func TestKernelWakes(t *testing.T) {
+	got := make(chan uint64)
+	r, put := openWith(t, func(b []byte) { got <- binary.NativeEndian.Uint64(b) }, forceWakeup)
+	go func() {
+		defer close(got)
+		for left := 200; left > 0; {
+			n, err := r.Drain(time.Now().Add(time.Hour), 10)
+			if err != nil || n == 0 {
+				t.Errorf("%d records, %v", n, err)
+				return
+			}
+			left -= n
+		}
+	}()
+	for range 200 {
+		put()
+		require.EqualValues(t, 42, <-got)
+	}
+	_, more := <-got
+	require.False(t, more)
 }
 
 func TestWakeAndClose(t *testing.T) {

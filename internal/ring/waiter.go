@@ -1,6 +1,8 @@
 // Copyright The ebpfreceiver Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package ring
 
 import (
@@ -15,26 +17,30 @@ import (
 )
 
 // waiter waits for the kernel to wake the reader of a ring, as Go waits for sockets: a thread of
-// its own that is blocked in a system call would keep the scheduler's monitor awake for
+// its own that is blocked in a system call would keep the monitor of Go's scheduler awake for
 // milliseconds after each wait, which on a host at rest costs more than all else.
+//
+// The ring is in an epoll instance of its own, which Go waits for, and only while there is a wait:
+// else each record that is to wake a reader who is busy would wake a thread for nothing.
 type waiter struct {
-	file  *os.File
-	raw   syscall.RawConn
-	woken atomic.Bool
-	ready func(uintptr) bool
+	ring, epoll int
+	file        *os.File // epoll
+	raw         syscall.RawConn
+	woken       atomic.Bool
+	ready       func(uintptr) bool
 }
 
 // newWaiter makes one for the ring buffer fd, of which pending tells the bytes that wait.
 func newWaiter(fd int, pending func() int) (*waiter, error) {
-	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("duplicate the descriptor of a ring buffer: %w", err)
+		return nil, fmt.Errorf("wait for a ring buffer: %w", err)
 	}
-	// Without it Go takes it for a file that cannot be waited for. To a map it means nothing.
-	if err := unix.SetNonblock(own, true); err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare the descriptor of a ring buffer: %w", err), unix.Close(own))
+	// Else Go takes it for something that cannot be waited for.
+	if err := unix.SetNonblock(epoll, true); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for a ring buffer: %w", err), unix.Close(epoll))
 	}
-	w := &waiter{file: os.NewFile(uintptr(own), "ring")}
+	w := &waiter{ring: fd, epoll: epoll, file: os.NewFile(uintptr(epoll), "ring")}
 	if err = w.file.SetReadDeadline(time.Time{}); err == nil {
 		w.raw, err = w.file.SyscallConn()
 	}
@@ -46,15 +52,21 @@ func newWaiter(fd int, pending func() int) (*waiter, error) {
 }
 
 // until waits until something is in the ring, somebody calls wake, or the deadline has passed.
-// It returns os.ErrClosed after close.
+// It returns an error after close.
 func (w *waiter) until(deadline time.Time) error {
 	if err := w.file.SetReadDeadline(deadline); err != nil {
 		return err
 	}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, w.ring, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
+		return fmt.Errorf("wait for a ring buffer: %w", err)
+	}
 	err := w.raw.Read(w.ready)
 	w.woken.Store(false)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil
+		err = nil
+	}
+	if del := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, w.ring, nil); err == nil && del != nil {
+		err = fmt.Errorf("end the wait for a ring buffer: %w", del)
 	}
 	return err
 }
