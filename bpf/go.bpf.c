@@ -106,7 +106,7 @@ int go_start(struct pt_regs *ctx)
 	child.g = GO_ARG2(ctx);
 	if (parent.g)
 		t = bpf_map_lookup_elem(&go_goroutines, &parent);
-	if (!t || !(t->conn[0] | t->conn[1] | t->conn[2] | t->conn[3])) {
+	if (!takes_part(t)) {
 		t = bpf_map_lookup_elem(&go_goroutines, &child);
 		if (t)
 			*t = none;
@@ -125,9 +125,10 @@ int go_hand(struct pt_regs *ctx)
 	__u64 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
 	struct handed key = {.tgid = tgid};
+	struct go_process *p = go_process(tgid);
 	struct thread none = {}, *t;
 
-	if (!go_process(tgid))
+	if (!p)
 		return 0;
 	if (bpf_probe_read_user(&key.request, sizeof(key.request), (void *)GO_ARG2(ctx))) {
 		go_count(G_UNREADABLE);
@@ -136,6 +137,8 @@ int go_hand(struct pt_regs *ctx)
 	/* Also when there is nothing to hand on: the writer must not think that it still
 	 * works for the request before. */
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!takes_part(t))
+		go_ask(p);
 	if (bpf_map_update_elem(&go_handed, &key, t ?: &none, BPF_ANY))
 		go_count(G_FULL);
 	return 0;

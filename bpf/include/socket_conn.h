@@ -225,10 +225,13 @@ static __always_inline void thread_only(const struct thread *t, struct seg *s)
 /* Functions that are not static are verified once, not on each path to them. */
 __noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 {
+	struct go_process *p = go_here();
 	struct thread *t;
 
-	if (is_go())
+	if (p) {
+		p->serves = 1;
 		return goroutine_open(id, seq, decided);
+	}
 	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,
 				 BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (t)
@@ -240,7 +243,7 @@ __noinline int thread_done(__u64 id)
 {
 	struct thread *t;
 
-	if (is_go())
+	if (go_here())
 		return goroutine_done(id);
 	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 	if (t)
@@ -250,13 +253,15 @@ __noinline int thread_done(__u64 id)
 
 __noinline int thread_parent(struct conn *c)
 {
+	struct go_process *p;
 	struct thread *t;
 	struct seg s = {};
 
 	if (!c)
 		return 0;
-	if (is_go()) {
-		goroutine_only(&s);
+	p = go_here();
+	if (p) {
+		goroutine_only(p, &s);
 	} else {
 		t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 		if (t)

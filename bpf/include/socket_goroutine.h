@@ -11,8 +11,9 @@ __u8 go_followed = 0;
 
 /* Go programs, with what differs between them. The Daemon "go" keeps and counts them. */
 struct go_process {
-	__u32 curg; /* offset of curg within struct runtime.m */
-	__u32 pad;
+	__u32 curg;   /* offset of curg within struct runtime.m */
+	__u16 serves; /* it has got requests */
+	__u16 asks;   /* and what made some of its calls was started or told by another goroutine */
 };
 
 struct {
@@ -27,9 +28,10 @@ struct {
  * are none of Go's, and learn so without a hash. */
 #define GO_MARKS 1024
 
+/* In the place behind them, how many programs have begun to ask. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, GO_MARKS);
+	__uint(max_entries, GO_MARKS + 1);
 	__type(key, __u32);
 	__type(value, __u64);
 } go_marks SEC(".maps");
@@ -125,17 +127,41 @@ static __always_inline bool serving_has(__u64 id, __u32 seq)
 	return false;
 }
 
-static __always_inline bool is_go(void)
+/* The current process, if it is one of Go. */
+static __always_inline struct go_process *go_here(void)
 {
 	__u32 tgid, at;
 	__u64 *marks;
 
 	if (!go_followed)
-		return false;
+		return 0;
 	tgid = bpf_get_current_pid_tgid() >> 32;
 	at = tgid >> 6 & (GO_MARKS - 1);
 	marks = bpf_map_lookup_elem(&go_marks, &at);
-	return marks && *marks >> (tgid & 63) & 1 && bpf_map_lookup_elem(&go_processes, &tgid);
+	if (!marks || !(*marks >> (tgid & 63) & 1))
+		return 0;
+	return bpf_map_lookup_elem(&go_processes, &tgid);
+}
+
+/* A goroutine that no request is known of calls somebody. In a program that gets requests
+ * it may have been started for one: user space sees to it that this is known from now on.
+ * Most servers start a goroutine for each request and never come here. */
+static __always_inline void go_ask(struct go_process *p)
+{
+	__u32 at = GO_MARKS;
+	__u64 *asked;
+
+	if (!p->serves || p->asks)
+		return;
+	p->asks = 1;
+	asked = bpf_map_lookup_elem(&go_marks, &at);
+	if (asked)
+		__sync_fetch_and_add(asked, 1);
+}
+
+static __always_inline bool takes_part(const struct thread *t)
+{
+	return t && (t->conn[0] | t->conn[1] | t->conn[2] | t->conn[3]);
 }
 
 /* The goroutine that is in a system call. False when it is none, as in C code. */
@@ -196,7 +222,7 @@ __noinline int goroutine_done(__u64 id)
 }
 
 /* Names the request that the goroutine takes part in, if it is one and not answered. */
-static __always_inline void goroutine_only(struct seg *s)
+static __always_inline void goroutine_only(struct go_process *p, struct seg *s)
 {
 	struct goroutine g;
 	struct thread *t;
@@ -204,13 +230,16 @@ static __always_inline void goroutine_only(struct seg *s)
 	if (!current_goroutine(&g))
 		return;
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (!t)
+	if (!takes_part(t)) {
+		go_ask(p);
 		return;
+	}
 	thread_only(t, s);
 	if (serving_has(s->parent_conn, s->parent_seq)) {
 		s->goroutine = 1;
 		return;
 	}
+	go_ask(p);
 	s->parent_conn = 0;
 	s->parent_seq = 0;
 	s->decided = UNDECIDED;

@@ -143,25 +143,40 @@ static __always_inline bool tls_captured(struct conn *c, __u32 tgid)
 	}
 }
 
+/* The object's connection; null when none is known. */
+static __always_inline struct conn *tls_conn_of(__u64 object, __u32 tgid, const struct tls_thread *t)
+{
+	struct conn *c;
+	__u64 id;
+
+	/* Mostly the one that the thread used last, as a socket or for its plaintext. */
+	if (t) {
+		id = t->last;
+		c = bpf_map_lookup_elem(&tls_conns, &id);
+		if (c && c->owner == object && !c->fin_sent)
+			return c;
+	}
+	id = tls_known(object, tgid);
+	c = bpf_map_lookup_elem(&tls_conns, &id);
+	if (c && !c->fin_sent)
+		return c;
+	id = tls_join(object, id);
+	return bpf_map_lookup_elem(&tls_conns, &id);
+}
+
 /* The connection for a run of plaintext, with a scratch buffer; null when it goes
  * nowhere. */
 static __always_inline struct conn *plaintext_conn(__u64 object)
 {
+	struct tls_thread *t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct conn *c;
-	__u64 id;
 
 	/* A thread that has used no such socket is mostly one of a process that is
 	 * not observed. */
-	if (!bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0) &&
-	    proc_state(tgid) == PROC_IGNORED)
+	if (!t && proc_state(tgid) == PROC_IGNORED)
 		return 0;
-	id = tls_known(object, tgid);
-	c = bpf_map_lookup_elem(&tls_conns, &id);
-	if (!c || c->fin_sent) {
-		id = tls_join(object, id);
-		c = bpf_map_lookup_elem(&tls_conns, &id);
-	}
+	c = tls_conn_of(object, tgid, t);
 	if (!c) {
 		tls_count(T_UNJOINED);
 		return 0;

@@ -18,6 +18,7 @@ type binary struct {
 	version string
 	curg    uint32
 	hooks   []hook
+	starts  []hook // only for a program that asks for them: they cost most
 }
 
 // hook is a program of the object and where to attach it.
@@ -57,7 +58,7 @@ func examine(open *os.File, k uprobe.Kernel) (*binary, error) {
 	if len(calls) != 1 {
 		return nil, fmt.Errorf("%s calls %s %d times, not once", newproc, runqput, len(calls))
 	}
-	b.hooks = []hook{{"go_start", calls}}
+	b.starts = []hook{{"go_start", calls}}
 	hand, ok1 := fns[roundTrip]
 	take, ok2 := fns[write]
 	if !ok1 || !ok2 {

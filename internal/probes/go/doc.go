@@ -12,8 +12,11 @@
 // Three uprobes, each at an instruction that the kernel emulates, tell the rest: a goroutine
 // takes part in the request of the one that started it (runtime.newproc); and in net/http
 // the goroutine that writes to a connection of a client works for the one that made the
-// request (persistConn.roundTrip, Request.write). HTTP/2 clients, database/sql and others
-// that write on the caller's goroutine, or on one started for it, need no more.
+// request (persistConn.roundTrip, Request.write). The one at runtime.newproc costs most, since
+// net/http's server starts a goroutine for each request: it is attached to programs that get
+// requests when the first of them calls somebody from a goroutine that no request is known of.
+// HTTP/2 clients, database/sql and others that write on the caller's goroutine, or on one
+// started for it, need no more.
 //
 // A request is over for its goroutines when its response begins. What they send later has
 // no parent.

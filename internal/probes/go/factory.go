@@ -53,6 +53,7 @@ func variants() []probe.Variant {
 	loses := []string{
 		"the parent of what a goroutine does that was handed a request by a channel of the program's own",
 		"the parent of calls made with gRPC, and of what HTTP/2 servers call",
+		"the parent of what a goroutine does that was started for a request, in the first moments in which a program calls others so",
 	}
 	return []probe.Variant{
 		{Name: uprobeMulti, Loses: loses, Spec: loadObject, Adapt: uprobe.Multi},

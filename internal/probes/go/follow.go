@@ -72,10 +72,8 @@ func (i *instrument) look(pid uint32, start uint64) {
 		if !ok {
 			continue
 		}
-		err := errors.Join(i.processes.Put(pid, objectGoProcess{Curg: a.curg}), i.marks.add(pid))
-		switch {
-		case errors.Is(err, ebpf.ErrKeyExist), err == nil:
-		default:
+		// One that is known already begins anew to ask.
+		if err := errors.Join(i.processes.Put(pid, objectGoProcess{Curg: a.curg}), i.marks.add(pid)); err != nil {
 			i.full++
 			i.set.Logger.Debug("A Go program is not followed: the map of them is full", zap.Uint32("pid", pid), zap.Error(err))
 		}
@@ -116,6 +114,7 @@ func (i *instrument) Tick(now uint64) {
 			i.look(e.pid, e.start)
 		}
 	}
+	i.answer()
 	i.files.Tick(now)
 	if now-i.swept < sweepEvery {
 		return

@@ -47,6 +47,7 @@ type instrument struct {
 	files    *discovery.Files
 	swept    uint64
 	full     uint64 // processes that there was no space for
+	asked    uint64 // how many programs the kernel said had asked, when it was last looked
 
 	// What the Daemon discovery says, on its goroutine.
 	queued sync.Mutex
@@ -107,12 +108,6 @@ func (i *instrument) Close() error {
 	return nil
 }
 
-// attached is one executable.
-type attached struct {
-	io.Closer
-	curg uint32
-}
-
 // attach is called for each executable of a Go program, once.
 func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 	log := i.set.Logger.With(zap.String("executable", f.Path))
@@ -123,15 +118,30 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 		}
 		return nil
 	}
-	hooks := make([]uprobe.Hook, 0, len(b.hooks))
-	for _, h := range b.hooks {
-		hooks = append(hooks, uprobe.Hook{Program: i.coll.Programs[h.program], Points: h.points})
-	}
-	c, err := uprobe.Attach(open, hooks, uprobe.Options{Multi: i.multi, AllowSlow: i.cfg.AllowSlowUprobes})
-	if err != nil {
+	a := &attached{binary: b, log: log}
+	if err := i.hook(a, open, b.hooks); err != nil {
 		log.Warn("Goroutines of a Go program are not followed", zap.Error(err))
 		return nil
 	}
+	if a.file, err = reopen(open); err != nil {
+		log.Warn("Goroutines that a Go program starts are not followed", zap.Error(err))
+	}
 	log.Info("Goroutines of a Go program are followed", zap.String("toolchain", b.version))
-	return &attached{c, b.curg}
+	return a
+}
+
+// hook attaches these of the executable's hooks.
+func (i *instrument) hook(a *attached, open *os.File, hooks []hook) error {
+	if len(hooks) == 0 {
+		return nil
+	}
+	all := make([]uprobe.Hook, 0, len(hooks))
+	for _, h := range hooks {
+		all = append(all, uprobe.Hook{Program: i.coll.Programs[h.program], Points: h.points})
+	}
+	c, err := uprobe.Attach(open, all, uprobe.Options{Multi: i.multi, AllowSlow: i.cfg.AllowSlowUprobes})
+	if err == nil {
+		a.links = append(a.links, c)
+	}
+	return err
 }

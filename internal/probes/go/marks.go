@@ -25,6 +25,12 @@ func (m *marked) add(pid uint32) {
 	m[word] |= bit
 }
 
+// asked reads how many programs have begun to ask: it stands behind the marks.
+func (m *marks) asked() (n uint64, err error) {
+	err = m.words.Lookup(uint32(len(marked{})), &n)
+	return n, err
+}
+
 // marks are what the kernel knows of them.
 type marks struct {
 	words *ebpf.Map

@@ -139,9 +139,10 @@ type objectGoBucket struct {
 }
 
 type objectGoProcess struct {
-	_    structs.HostLayout
-	Curg uint32
-	Pad  uint32
+	_      structs.HostLayout
+	Curg   uint32
+	Serves uint16
+	Asks   uint16
 }
 
 type objectGoroutine struct {

@@ -1,0 +1,98 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && (amd64 || arm64)
+
+package golang
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// attached is one executable.
+//
+// Where its goroutines start is followed from when one of its processes asks for it: net/http's
+// server starts a goroutine for each request, and a uprobe there would cost a server that calls
+// nobody, or only from its handlers' goroutines, more than all others.
+type attached struct {
+	*binary
+	log   *zap.Logger
+	file  *os.File // nil when what can be followed is
+	links []io.Closer
+}
+
+// Close implements [io.Closer].
+func (a *attached) Close() error {
+	var errs []error
+	for _, l := range a.links {
+		errs = append(errs, l.Close())
+	}
+	a.links = nil
+	return errors.Join(append(errs, a.done())...)
+}
+
+// done lets go of the file.
+func (a *attached) done() error {
+	if a.file == nil {
+		return nil
+	}
+	err := a.file.Close()
+	a.file = nil
+	return err
+}
+
+// reopen makes a descriptor of its own for an open file, whatever its path leads to by now.
+func reopen(open *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(open.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("keep %s open: %w", open.Name(), err)
+	}
+	return os.NewFile(uintptr(fd), open.Name()), nil //nolint:gosec // a descriptor is not negative
+}
+
+// answer follows where goroutines start in the programs that have asked for it.
+func (i *instrument) answer() {
+	asked, err := i.marks.asked()
+	if err != nil {
+		i.set.Logger.Debug("What Go programs ask for cannot be read", zap.Error(err))
+		return
+	}
+	if asked == i.asked {
+		return
+	}
+	i.asked = asked
+	var pid uint32
+	var p objectGoProcess
+	for it := i.processes.Iterate(); it.Next(&pid, &p); {
+		if p.Asks == 0 {
+			continue
+		}
+		if info := i.set.Processes.Lookup(pid, 0); info != nil {
+			i.followStarts(pid, info.StartTime)
+		}
+	}
+}
+
+// followStarts attaches what a process's executable has not attached yet.
+func (i *instrument) followStarts(pid uint32, start uint64) {
+	for _, c := range i.files.Attachments(pid, start) {
+		a, ok := c.(*attached)
+		if !ok || a.file == nil {
+			continue
+		}
+		if err := i.hook(a, a.file, a.starts); err != nil {
+			a.log.Warn("Goroutines that a Go program starts are not followed", zap.Error(err))
+		} else {
+			a.log.Info("Goroutines that a Go program starts are followed, since some call others")
+		}
+		if err := a.done(); err != nil {
+			a.log.Debug("An executable cannot be closed", zap.Error(err))
+		}
+	}
+}
