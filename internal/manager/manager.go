@@ -62,7 +62,7 @@ type Manager struct {
 	log       *zap.Logger
 	began     time.Time
 	clock     *clock
-	kernel    *kernel.Kernel
+	kernel    *kernel.Kernel // until all is loaded
 	sender    *emit.Sender
 	telemetry *metadata.TelemetryBuilder
 	processes directory
@@ -173,6 +173,7 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	m.kernel = nil // its types and symbols take more memory than all that runs
 	m.sender.Start()
 	for _, l := range m.loops {
 		go l.run()

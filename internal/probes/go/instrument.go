@@ -14,7 +14,6 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
@@ -83,12 +82,9 @@ func (i *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if i.processes == nil || i.marks.words == nil {
 		return errors.New("this variant of the probe \"socket\" does not know goroutines")
 	}
-	types := l.Options.Programs.KernelTypes
-	if types == nil {
-		var err error
-		if types, err = btf.LoadKernelSpec(); err != nil {
-			return fmt.Errorf("the kernel's types cannot be read: %w", err)
-		}
+	types, err := l.Options.Cache.Kernel()
+	if err != nil {
+		return fmt.Errorf("the kernel's types cannot be read: %w", err)
 	}
 	i.kernel = uprobe.KernelOf(types)
 	coll, err := l.Collection()
