@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -49,6 +50,70 @@ func TestBreakManyNames(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, overflown, uint64(names-2*100))
 	t.Logf("%d series, %d MiB resident", len(series), memory>>20)
+	assert.Less(t, memory, 300<<20)
+}
+
+// A client sends ten thousand different texts of queries, each with a table of its own, to what
+// pretends to be PostgreSQL: the series are bounded, and none of the queries is missing in them.
+func TestBreakManyQueries(t *testing.T) {
+	live(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	c := startCollector(t, fmt.Sprintf("targets: [{ports: \"%d\"}]\nprobes: {sql: {metrics: {cardinality_limit: 100}}}", l.Addr().(*net.TCPAddr).Port))
+	c.countOnly = true
+	client, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	server, err := l.Accept()
+	require.NoError(t, err)
+	defer server.Close()
+
+	message := func(kind byte, content string) []byte {
+		m := binary.BigEndian.AppendUint32([]byte{kind}, uint32(4+len(content)))
+		return append(m, content...)
+	}
+	buf := make([]byte, 4096)
+	pass := func(from, to net.Conn, what []byte) {
+		_, err := from.Write(what)
+		require.NoError(t, err)
+		_, err = to.Read(buf)
+		require.NoError(t, err)
+	}
+	startup := "\x00\x03\x00\x00user\x00u\x00database\x00d\x00\x00"
+	ready := message('Z', "I")
+	pass(client, server, append(binary.BigEndian.AppendUint32(nil, uint32(4+len(startup))), startup...))
+	pass(server, client, append(message('R', "\x00\x00\x00\x00"), ready...))
+	const queries = 10000
+	for i := range queries {
+		pass(client, server, message('Q', fmt.Sprintf("SELECT c%d FROM t%d WHERE n = %d\x00", i, i, i)))
+		pass(server, client, append(message('C', "SELECT 0\x00"), ready...))
+	}
+	memory := resident(t, c.pid())
+	var a account
+	waitFor(t, "all queries", func() bool {
+		accounts, _ := c.accounts(t)
+		a = *accounts["sql"]
+		return a.seen >= 2*queries && a.settled()
+	})
+	c.shutdown(t)
+	assert.Zero(t, a.totalLost(), "%v", a.lost)
+	assert.EqualValues(t, 2*queries, a.delivered, "on both sides")
+	for _, metric := range []string{"db.client.operation.duration", "ebpf.db.server.operation.duration"} {
+		series := c.pointsOf(metric, func(attrs) bool { return true })
+		var all, overflown uint64
+		for _, p := range series {
+			all += p.count
+			if p.attrs["otel.metric.overflow"] == true {
+				overflown += p.count
+			}
+		}
+		t.Logf("%s: %d series, %d of %d queries in that of the overflow", metric, len(series), overflown, all)
+		assert.LessOrEqual(t, len(series), 101)
+		assert.EqualValues(t, queries, all)
+		assert.GreaterOrEqual(t, overflown, uint64(queries-100))
+	}
+	t.Logf("%d MiB resident", memory>>20)
 	assert.Less(t, memory, 300<<20)
 }
 

@@ -124,8 +124,8 @@ func TestBreakReloadUnderLoad(t *testing.T) {
 	assert.GreaterOrEqual(t, c.spanCount(), spans+2000)
 }
 
-// Workers are killed at full load, and nginx starts others: whatever was answered is seen or
-// counted, and what was cut off is no more than there were connections.
+// Two hundred workers a second are killed at full load, and nginx starts others: whatever was
+// answered is seen or counted, and what was cut off is no more than there were connections.
 func TestBreakKilledWorkers(t *testing.T) {
 	live(t)
 	n := startNginx(t, noBackend)
@@ -133,22 +133,39 @@ func TestBreakKilledWorkers(t *testing.T) {
 	c.countOnly = true
 	busy := start(t, wrk(t, n.url("/hello")))
 	waitFor(t, "spans", func() bool { return c.spanCount() > 1000 })
-	const kills = 20
-	for range kills {
+	const rounds, each = 200, 10 * time.Millisecond
+	killed := map[int]bool{}
+	began := time.Now()
+	for i := range rounds {
+		time.Sleep(time.Until(began.Add(time.Duration(i) * each)))
 		for _, pid := range children(t, n.pid()) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // one that has just ended
+			if syscall.Kill(pid, syscall.SIGKILL) == nil { // else it has just ended
+				killed[pid] = true
+			}
 		}
-		time.Sleep(25 * time.Millisecond)
 	}
+	took := time.Since(began)
 	busy.stop(t, syscall.SIGTERM)
 	lines := uint64(len(n.quit(t)))
+	kills := uint64(len(killed))
 	a := c.settle(t)["http"]
+	exits := func() (n uint64) {
+		for _, e := range c.eventsOf(func(e event) bool { return e.name == "process.exit" }) {
+			if pid, _ := e.attrs["process.pid"].(int64); killed[int(pid)] {
+				n++
+			}
+		}
+		return n
+	}
+	waitFor(t, "the exits", func() bool { return exits() >= kills })
 	c.shutdown(t)
 	measured := c.countOf(serverDuration, func(attrs) bool { return true })
-	t.Logf("%d lines in the access log, %d requests in the metrics, account %+v", lines, measured, a)
+	t.Logf("%d workers killed, %.0f a second; %d lines in the access log, %d requests in the metrics, account %+v", kills, float64(kills)/took.Seconds(), lines, measured, a)
+	assert.GreaterOrEqual(t, kills, uint64(rounds))
+	assert.Equal(t, kills, exits())
 	assert.Equal(t, a.delivered, c.spanCount())
 	assert.GreaterOrEqual(t, measured+a.totalLost(), lines)
-	assert.LessOrEqual(t, measured+a.totalLost(), lines+2*kills*connections, "a request of each connection of each worker")
+	assert.LessOrEqual(t, measured+a.totalLost(), lines+kills*connections, "a request of each connection of each worker")
 }
 
 // Two collectors observe the same at once; one is killed, and the other does not mind.

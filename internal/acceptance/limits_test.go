@@ -8,7 +8,9 @@ package acceptance
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,25 +19,65 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// Over its budget the collector makes fewer spans, says so, and its account still adds up:
-// the metrics have every request.
+// steps are what the governor says that it sheds, or takes up again, in that order.
+func steps(c *collector, after string) (all []string) {
+	for line := range strings.Lines(c.out.String()) {
+		if _, rest, ok := strings.Cut(line, after); ok {
+			step, _, _ := strings.Cut(rest, "\t")
+			all = append(all, strings.TrimSpace(step))
+		}
+	}
+	return all
+}
+
+const (
+	shedding = "The receiver is over its budget: "
+	takingUp = "There is room again: this ends: "
+)
+
+// Over its budget the collector sheds one thing after the other, spans first, and says so; its
+// account still adds up: the metrics have every request. When there is room again it takes up what
+// it shed, last first, until nothing is missing.
 func TestOverBudgetIsShedAndCounted(t *testing.T) {
 	live(t)
-	for name, budget := range map[string]string{"cpu": "cpu: 0.02", "bpf": "bpf: 0.00001"} {
-		t.Run(name, func(t *testing.T) {
-			n := startNginx(t, noBackend)
-			c := startCollector(t, n.target()+"limits: {"+budget+"}\nprobes: {http: {}}")
-			c.countOnly = true
-			run(t, "wrk", "-t1", "-c8", "-d13s", n.url("/hello"))
-			said := c.out.String()
-			lines, a := checkConservation(t, c, n)
-			for _, step := range []string{"50 % of the traces are left out", "90 % of the traces are left out"} {
-				assert.Contains(t, said, "over its budget: "+step)
-			}
-			assert.Greater(t, a.sampledOut, lines/10)
-			assert.Less(t, a.delivered, lines)
-		})
+	order := []string{
+		"50 % of the traces are left out", "90 % of the traces are left out", "99 % of the traces are left out", "no spans are made",
+		"header fields, sizes of bodies and texts of queries are left out of spans",
 	}
+	// Both at once: most of the time they wait.
+	t.Run("for as long as there is load", func(t *testing.T) {
+		t.Parallel()
+		n := startNginx(t, noBackend)
+		c := startCollector(t, n.target()+"limits: {bpf: 0.00001}\nprobes: {http: {}}")
+		c.countOnly = true
+		busy := start(t, wrk(t, n.url("/hello")))
+		waitFor(t, "all that leaves the account exact to be shed", func() bool { return len(steps(c, shedding)) >= len(order) })
+		busy.stop(t, syscall.SIGTERM)
+		lines, a := checkConservation(t, c, n)
+		assert.Equal(t, order, steps(c, shedding)[:len(order)])
+		assert.Greater(t, a.sampledOut, lines/10)
+		assert.Less(t, a.delivered, lines)
+	})
+	t.Run("until there is room again", func(t *testing.T) {
+		t.Parallel()
+		n := startNginx(t, noBackend)
+		c := startCollector(t, n.target()+"limits: {cpu: 0.1}\nprobes: {http: {}}")
+		c.countOnly = true
+		busy := start(t, wrk(t, n.url("/hello")))
+		waitFor(t, "two steps", func() bool { return len(steps(c, shedding)) >= 2 })
+		busy.stop(t, syscall.SIGTERM)
+		waitFor(t, "what was shed to be taken up again", func() bool { return len(steps(c, takingUp)) == len(steps(c, shedding)) })
+		shed, back := steps(c, shedding), steps(c, takingUp)
+		assert.Equal(t, order[:len(shed)], shed)
+		slices.Reverse(back)
+		assert.Equal(t, shed, back)
+		c.settle(t)
+		spans := c.spanCount()
+		run(t, "ab", "-q", "-k", "-n", "1000", "-c", "4", n.url("/hello"))
+		waitFor(t, "each span", func() bool { return c.spanCount() >= spans+1000 })
+		checkConservation(t, c, n)
+		assert.Equal(t, spans+1000, c.spanCount())
+	})
 }
 
 // A noisy process has no more spans than it may, and a quiet one all of its own.

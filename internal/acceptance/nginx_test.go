@@ -95,13 +95,24 @@ func startNginxAt(t testing.TB, port, backend int) *nginx {
 
 func startNginxWith(t testing.TB, port, backend int, text string) *nginx {
 	t.Helper()
+	return startNginxAs(t, program(t, "nginx"), port, backend, text)
+}
+
+// startNginxOf runs a copy of nginx.
+func startNginxOf(t testing.TB, executable string) *nginx {
+	t.Helper()
+	return startNginxAs(t, executable, freePort(t), noBackend, nginxConfig)
+}
+
+func startNginxAs(t testing.TB, executable string, port, backend int, text string) *nginx {
+	t.Helper()
 	dir := t.TempDir()
 	n := &nginx{port: port, log: filepath.Join(dir, "access.log")}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "files"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "files", "big"), make([]byte, 3<<20), 0o644))
 	config := filepath.Join(dir, "nginx.conf")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, text, n.port, backend), 0o644))
-	n.child = start(t, exec.Command(program(t, "nginx"), "-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log")))
+	n.child = start(t, exec.Command(executable, "-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log")))
 	waitListening(t, n.child, n.port)
 	waitFor(t, "nginx's workers", func() bool { return len(children(t, n.pid())) == 2 })
 	return n
