@@ -88,7 +88,7 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	defer endSink()
-	r := report{Machine: machine(), Rounds: o.rounds, SliceMillis: o.slice.Milliseconds(), Rate: o.rate}
+	r := report{Machine: machine(), SliceMillis: o.slice.Milliseconds(), Rate: o.rate}
 	var failed []error
 	for _, known := range workloads() {
 		if o.workloads != "" && !slices.Contains(strings.Split(o.workloads, ","), known.name) {

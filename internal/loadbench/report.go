@@ -6,10 +6,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -21,7 +21,6 @@ import (
 // report is what -json writes.
 type report struct {
 	Machine     string    `json:"machine"`
-	Rounds      int       `json:"rounds"`
 	SliceMillis int64     `json:"slice_ms"`
 	Rate        int       `json:"rate_of_latencies"`
 	Workloads   []*result `json:"workloads"`
@@ -30,6 +29,7 @@ type report struct {
 // result is of one workload.
 type result struct {
 	Workload  string  `json:"workload"`
+	Rounds    int     `json:"rounds"`
 	MemoryMiB uint64  `json:"resident_mib_of_all_receivers"`
 	Kinds     []*line `json:"kinds"`
 }
@@ -69,8 +69,8 @@ func spread[T any](all []T, of func(int, T) float64) figures {
 }
 
 func newResult(name string, kinds []*kind) *result {
-	r := &result{Workload: name, MemoryMiB: ownMemory() >> 20}
 	bare := kinds[0]
+	r := &result{Workload: name, Rounds: len(bare.samples), MemoryMiB: ownMemory() >> 20}
 	for _, k := range kinds {
 		l := &line{
 			Kind: k.name, BPF: k.bpf, Events: k.counts,
@@ -132,6 +132,9 @@ func (r *report) finish(o options) error {
 		worse = errors.Join(r.worseThan(then, o.tolerance)...)
 	}
 	if o.json != "" {
+		if err := r.keep(o.json); err != nil {
+			return err
+		}
 		b, err := json.MarshalIndent(r, "", "\t")
 		if err != nil {
 			return err
@@ -146,6 +149,37 @@ func (r *report) finish(o options) error {
 		}
 	}
 	return worse
+}
+
+// keep takes over what the file says of workloads and kinds that were not measured.
+func (r *report) keep(path string) error {
+	then, err := readReport(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, old := range then.Workloads {
+		at := slices.IndexFunc(r.Workloads, func(w *result) bool { return w.Workload == old.Workload })
+		if at < 0 {
+			continue
+		}
+		now := r.Workloads[at]
+		for _, l := range old.Kinds {
+			if now.line(l.Kind) == nil {
+				now.Kinds = append(now.Kinds, l)
+			}
+		}
+		then.Workloads[i] = now
+	}
+	for _, w := range r.Workloads {
+		if !slices.Contains(then.Workloads, w) {
+			then.Workloads = append(then.Workloads, w)
+		}
+	}
+	r.Workloads = then.Workloads
+	return nil
 }
 
 func readReport(path string) (*report, error) {
@@ -185,93 +219,6 @@ func (r *report) worseThan(then *report, tolerance float64) (all []error) {
 		}
 	}
 	return all
-}
-
-const (
-	beginMark = "<!-- make bench-load UPDATE=1 writes from here -->\n"
-	endMark   = "<!-- to here -->\n"
-)
-
-func (r *report) writeMarkdown(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	head, rest, ok := bytes.Cut(text, []byte(beginMark))
-	_, tail, ends := bytes.Cut(rest, []byte(endMark))
-	if !ok || !ends {
-		return fmt.Errorf("%s does not have the marks between which the tables stand", path)
-	}
-	return os.WriteFile(path, slices.Concat(head, []byte(beginMark), []byte(r.tables()), []byte(endMark), tail), 0o644)
-}
-
-// tables are Markdown.
-func (r *report) tables() string {
-	var b strings.Builder
-	row := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
-	fmt.Fprintf(&b, "\nMeasured on %s, %d rounds of slices of %d ms; medians, with minimum and maximum.\n", r.Machine, r.Rounds, r.SliceMillis)
-	for _, t := range []struct {
-		title string
-		cell  func(*line) string
-	}{
-		{"Throughput, as a share of that without the receiver", func(l *line) string {
-			return fmt.Sprintf("**%.2f** (%.2f–%.2f)", l.Ratio.Median, l.Ratio.Min, l.Ratio.Max)
-		}},
-		{"CPU of the server, µs per operation", func(l *line) string { return fmt.Sprintf("%.1f", l.Server.Median) }},
-		{"CPU of the receiver with exporters, s per million operations (without one: that of the bench)", func(l *line) string { return fmt.Sprintf("%.1f", l.Own.Median) }},
-		{"BPF programs, ns per operation, by the kernel's statistics", func(l *line) string {
-			if l.BPF == 0 {
-				return "–"
-			}
-			return fmt.Sprintf("%.0f", l.BPF)
-		}},
-	} {
-		fmt.Fprintf(&b, "\n### %s\n\n", t.title)
-		names := []string{nameBare, nameAgain, nameMetrics, nameSome, nameAll, nameKernel, nameHost}
-		row(append([]string{""}, names...)...)
-		row(slices.Repeat([]string{"---"}, len(names)+1)...)
-		for _, w := range r.Workloads {
-			cells := []string{w.Workload}
-			for _, name := range names {
-				l := w.line(name)
-				switch {
-				case l == nil:
-					cells = append(cells, "–")
-				case name == nameBare && strings.HasPrefix(t.title, "Throughput"):
-					cells = append(cells, fmt.Sprintf("%.0f/s", l.PerSecond.Median))
-				default:
-					cells = append(cells, t.cell(l))
-				}
-			}
-			row(cells...)
-		}
-	}
-	if r.Rate > 0 {
-		fmt.Fprintf(&b, "\n### Latency at %d operations per second, µs\n\n", r.Rate)
-		row("", "p50 without", "p50 added by every span", "the same, A/A", "p99 without", "p99 added by every span", "the same, A/A")
-		row(slices.Repeat([]string{"---"}, 7)...)
-		added := func(f *figures) string { return fmt.Sprintf("%.0f (%.0f–%.0f)", f.Median, f.Min, f.Max) }
-		for _, w := range r.Workloads {
-			bare, again, all := w.line(nameBare), w.line(nameAgain), w.line(nameAll)
-			if all == nil || all.P50 == nil {
-				continue
-			}
-			row(w.Workload, fmt.Sprintf("%.0f", bare.P50.Median), added(all.P50Added), added(again.P50Added),
-				fmt.Sprintf("%.0f", bare.P99.Median), added(all.P99Added), added(again.P99Added))
-		}
-	}
-	b.WriteString("\n### Events of the Instrument, over all slices\n\n")
-	row("", "kind", "seen", "delivered", "sampled out", "filtered", "lost", "memory of all receivers of the run, MiB")
-	row(slices.Repeat([]string{"---"}, 8)...)
-	for _, w := range r.Workloads {
-		for _, l := range w.Kinds {
-			if c := l.Events; len(c) > 0 {
-				row(w.Workload, l.Kind, fmt.Sprint(c["seen"]), fmt.Sprint(c["delivered"]), fmt.Sprint(c["sampled_out"]), fmt.Sprint(c["filtered"]), fmt.Sprint(c["lost"]), fmt.Sprint(w.MemoryMiB))
-			}
-		}
-	}
-	b.WriteString("\n")
-	return b.String()
 }
 
 // machine says on what was measured.
