@@ -269,9 +269,9 @@ func (t *Table[D, V]) identify(p *process[D]) {
 // waits tells that a process may yet become known: the record of its end may be on its way.
 func (t *Table[D, V]) waits(p *process[D]) bool { return !t.last && t.now < p.since+patience }
 
-// young tells that who the process is may yet change.
+// young tells that who the process is may yet change. It may have begun while the hashes were read.
 func (t *Table[D, V]) young(p *process[D]) bool {
-	return !t.last && !p.ended && p.id.start <= t.now && t.now < p.id.start+youth
+	return !t.last && !p.ended && t.now < p.id.start+youth
 }
 
 // Last tells that the next collection is the last one: what waits for its process to be
