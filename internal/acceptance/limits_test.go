@@ -61,7 +61,7 @@ func TestOverBudgetIsShedAndCounted(t *testing.T) {
 	t.Run("until there is room again", func(t *testing.T) {
 		t.Parallel()
 		n := startNginx(t, noBackend)
-		c := startCollector(t, n.target()+"limits: {cpu: 0.1}\nprobes: {http: {}}")
+		c := startCollector(t, n.target()+"limits: {cpu: 0.05}\nprobes: {http: {}}")
 		c.countOnly = true
 		busy := start(t, wrk(t, n.url("/hello")))
 		waitFor(t, "two steps", func() bool { return len(steps(c, shedding)) >= 2 })

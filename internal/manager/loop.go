@@ -29,6 +29,9 @@ const (
 	burst = 4096
 	// countEvery is how often the counts are renewed.
 	countEvery = time.Second
+	// countAtRest is that when nothing comes to any loop: it takes a system call for each program
+	// and counter.
+	countAtRest = 3 * time.Second
 	// renewEvery is how often the clock is compared with the wall clock, which takes a
 	// microsecond: so long after that was set are times wrong.
 	renewEvery = 250 * time.Millisecond
@@ -185,6 +188,9 @@ func (l *loop) tick(now time.Time) {
 	l.batcher.FlushIfDue(boot)
 	if !now.Before(l.nextCount) {
 		l.nextCount = now.Add(countEvery)
+		if l.m.stir.quiet(now) {
+			l.nextCount = now.Add(countAtRest)
+		}
 		l.count()
 	}
 	if !now.Before(l.nextRenew) {

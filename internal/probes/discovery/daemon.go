@@ -59,7 +59,11 @@ type Daemon struct {
 	handled, undecodable uint64
 	notSet               uint64 // decisions that the map had no space for
 	swept                uint64 // losses at the time of the last sweep
+	asked                uint64 // boot time at which losses were last asked for
 }
+
+// askEvery is how often losses are asked for, which takes some system calls, ns.
+const askEvery = 1e9
 
 // Load implements [probe.Probe].
 func (d *Daemon) Load(_ context.Context, l *probe.Loading) error {
@@ -265,6 +269,10 @@ func (d *Daemon) publish(e *discovery.Event) {
 // Tick implements [probe.Ticker].
 func (d *Daemon) Tick(now uint64) {
 	d.table.Tick(now)
+	if now-d.asked < askEvery {
+		return
+	}
+	d.asked = now
 	// An exit that was lost leaves a process behind.
 	lost := d.Lost(discovery.Exit)
 	if n := lost[probe.RingFull] + lost[probe.Missed]; n != d.swept {

@@ -76,6 +76,8 @@ type daemon struct {
 	lost      [protoSlots]uint64            // requests, as told to the protocols so far
 	meter     map[*probe.ProcessInfo]uint64 // nil until it is asked for
 	lastSweep uint64
+	heardOf   uint64 // delivered when that was last looked at
+	heard     uint64 // when it had grown, boot time
 	lastCount uint64
 	lastPurge uint64
 }
@@ -253,8 +255,11 @@ func (d *daemon) summary(raw []byte) bool {
 // The pace of what Tick does, in ns.
 const (
 	sweepEvery = 250e6
-	countEvery = 1e9
-	purgeEvery = 60e9
+	// sweepAtRest is that when no record has come for restAfter.
+	sweepAtRest = 2e9
+	restAfter   = 2e9
+	countEvery  = 1e9
+	purgeEvery  = 60e9
 	// quietFor is how long a connection may be silent until it is taken for
 	// gone. One that speaks again is simply opened anew.
 	quietFor = 900e9
@@ -275,7 +280,10 @@ func (d *daemon) Tick(now uint64) {
 	}
 	d.retry(now)
 	d.correlator.Tick(now)
-	if now-d.lastSweep >= sweepEvery {
+	if d.delivered != d.heardOf {
+		d.heardOf, d.heard = d.delivered, now
+	}
+	if now-d.lastSweep >= sweepEvery && (now-d.heard < restAfter || now-d.lastSweep >= sweepAtRest) {
 		d.lastSweep = now
 		if err := d.runSweep(); err != nil {
 			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
