@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -173,7 +174,10 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	m.kernel = nil // its types and symbols take more memory than all that runs
+	// The kernel's types and symbols take more memory than all that runs, and so does what
+	// loading leaves behind, which would stay for minutes on a host at rest.
+	m.kernel = nil
+	debug.FreeOSMemory()
 	m.sender.Start()
 	for _, l := range m.loops {
 		go l.run()

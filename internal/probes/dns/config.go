@@ -50,7 +50,7 @@ const (
 // DefaultConfig returns a new configuration with the defaults.
 func DefaultConfig() *Config {
 	return &Config{
-		Ports: []uint16{53}, Timeout: 10 * time.Second, MaxCapture: 512, RingSize: 4 << 20,
+		Ports: []uint16{53}, Timeout: 10 * time.Second, MaxCapture: 512, RingSize: 1 << 20,
 		Sampling: tracing.DefaultSamplingConfig(),
 		Metrics:  MetricsConfig{Histogram: aggregate.ExplicitKind, CardinalityLimit: 2000},
 	}

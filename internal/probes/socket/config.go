@@ -26,7 +26,7 @@ const captureMax = 12288
 
 func defaultConfig() any {
 	return &Config{
-		RingSize:           16 << 20,
+		RingSize:           8 << 20,
 		MaxRequestCapture:  8192,
 		MaxResponseCapture: 2048,
 		MaxConnections:     65536,
