@@ -54,7 +54,7 @@ type loop struct {
 	shed     atomic.Pointer[probe.Shedding] // what the governor wants
 	shedding *probe.Shedding                // what the probes were told
 
-	nextCollect, nextCount, nextRenew time.Time
+	nextCollect, counted, nextRenew time.Time
 }
 
 func newLoop(m *Manager, name string) *loop {
@@ -186,11 +186,12 @@ func (l *loop) tick(now time.Time) {
 		l.collect(context.Background(), now)
 	}
 	l.batcher.FlushIfDue(boot)
-	if !now.Before(l.nextCount) {
-		l.nextCount = now.Add(countEvery)
-		if l.m.stir.quiet(now) {
-			l.nextCount = now.Add(countAtRest)
-		}
+	every := countEvery
+	if l.m.stir.quiet(now) {
+		every = countAtRest
+	}
+	if now.Sub(l.counted) >= every {
+		l.counted = now
 		l.count()
 	}
 	if !now.Before(l.nextRenew) {
