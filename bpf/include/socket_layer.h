@@ -14,6 +14,10 @@ extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 #define __arg_trusted __attribute__((btf_decl_tag("arg:trusted")))
 #endif
 
+struct look {
+	__u8 bytes[LOOK];
+};
+
 #include "socket_source.h"
 #include "socket_tls.h"
 #include "socket_login.h"
@@ -145,10 +149,6 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	fill_address(c, sk);
 	return c;
 }
-
-struct look {
-	__u8 bytes[LOOK];
-};
 
 /* recognize() for the verifier to see once: the message in the lower byte of
  * the result, the protocol above it. */
@@ -500,15 +500,13 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	starts = forget(sc->last, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
 	was = c->secret;
 	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
-		most = secret_head(look, len, c->proto, turn, was);
-		if (ready && most < len)
-			wipe_request(c);
+		most = secret_part(c, (struct look *)look, len, turn | was << 1);
 		if (unlikely(!most)) {
 			passed(c, d, now);
 			return false;
 		}
-		off = was == LOGIN_HEADER ? MYSQL_HEADER : 0;
-		if (c->proto == PROTO_MYSQL && most >= MYSQL_LOGIN && c->stored.len == off) {
+		if (unlikely(most & LOGIN)) {
+			off = most & LOGIN_APART ? MYSQL_HEADER : 0;
 			n = len < MYSQL_LOGIN_MOST ? len : MYSQL_LOGIN_MOST;
 			sc->told = copy_bytes(d, sc, AT_DATA + off, n, src);
 			send_login(c, sc, d | off, seq, len);

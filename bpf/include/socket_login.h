@@ -129,14 +129,30 @@ __noinline int send_login(struct conn *c, struct scratch *sc, __u32 d, __u32 seq
 	return 0;
 }
 
-/* Forgets a request that may carry a password: where a shorter one is kept later, what
- * is behind it would go along with it. */
-__noinline int wipe_request(struct conn *c)
+/* In the result of secret_part(): it is a login whose database may be known; with
+ * LOGIN_APART its header came before and is kept. */
+#define LOGIN (1U << 16)
+#define LOGIN_APART (1U << 17)
+
+/* How many bytes of a segment that stays_secret() may be copied. how has whether it is the
+ * process's turn, and above that what was said of the segment before. A request that was
+ * copied to where it is kept, and is not, is wiped there: where a shorter one is kept later,
+ * what is behind it would go along with it. */
+__noinline int secret_part(struct conn *c, const struct look *l, __u32 len, __u32 how)
 {
-	if (!c)
+	__u8 was = how >> 1;
+	__u32 most;
+
+	if (!c || !l)
 		return 0;
-	__builtin_memset(c->request, 0, STORED_MAX);
-	return 0;
+	most = secret_head(l->bytes, len, c->proto, how & 1, was);
+	if (most < len && !c->stored.len)
+		__builtin_memset(c->request, 0, STORED_MAX);
+	if (c->proto != PROTO_MYSQL || most < MYSQL_LOGIN)
+		return most;
+	if (was != LOGIN_HEADER || how & 1)
+		return c->stored.len ? most : most | LOGIN;
+	return c->stored.len == MYSQL_HEADER ? most | LOGIN | LOGIN_APART : most;
 }
 
 #endif
