@@ -49,6 +49,7 @@ struct sock {
 	int sk_wmem_queued;
 	int sk_sndbuf;
 	int sk_err;
+	__u32 sk_max_ack_backlog;
 	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
@@ -61,8 +62,14 @@ struct tcp_sock {
 	__u64 tcp_mstamp; /* when a packet was last sent or received, µs */
 };
 
+/* A local port and who uses it. */
+struct inet_bind_bucket {
+	signed char fastreuse;
+};
+
 struct inet_connection_sock {
 	const void *icsk_ulp_ops; /* such as the kernel's TLS */
+	const struct inet_bind_bucket *icsk_bind_hash;
 };
 
 /* What kfuncs call an sk_buff; never read. */

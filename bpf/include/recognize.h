@@ -321,6 +321,90 @@ static __always_inline bool is_mqtt_connect(const __u8 *b)
 	return is_mqtt_name(b) || (b[0] == 0x10 && (is_mqtt_name(b + 2) || is_mqtt_name(b + 3)));
 }
 
+/* Whether any of the first eight bytes of a topic of n is none that names of topics
+ * have: of a control character, '+' or '#'. Each in a byte of a word, without a loop. */
+static __always_inline bool is_no_topic(const __u8 *b, __u32 n)
+{
+	const __u64 ones = 0x0101010101010101, tops = ones << 7;
+	__u64 w = (__u64)FOUR(b[0], b[1], b[2], b[3]) | (__u64)FOUR(b[4], b[5], b[6], b[7]) << 32;
+	__u64 plus = w ^ ones * '+', hash = w ^ ones * '#', del = w ^ ones * 127, bad;
+
+	bad = (((w - ones * ' ') & ~w) | ((plus - ones) & ~plus) | ((hash - ones) & ~hash) |
+	       ((del - ones) & ~del)) & tops;
+	return bad << (n < 8 ? 64 - 8 * n : 0);
+}
+
+/* 1 if a < b, without a branch that tells the verifier of it. */
+static __always_inline __u64 less(__u32 a, __u32 b)
+{
+	return ((__u64)a - b) >> 63;
+}
+
+/* PUBLISH by its first byte and, behind its length, the name of the topic, which is as
+ * long as it says and has no wildcards (section 3.3 of MQTT 5). All conditions are one:
+ * 0 if they hold. */
+static __always_inline __u64 is_no_mqtt_publish(__u8 first, const __u8 *b, __u32 size)
+{
+	__u32 qos = first >> 1 & 3, acknowledged = (qos | qos >> 1) & 1;
+
+	return (first >> 4 ^ 3) | (qos & qos >> 1) | (first >> 3 & ~acknowledged & 1) | b[0] |
+	       less(b[1], 1) | less(size, b[1] + 2 + 2 * acknowledged) | is_no_topic(b + 2, b[1]);
+}
+
+/* The same of a segment with one, of which the length has a byte or two, and with other
+ * packets behind it. */
+static __always_inline bool is_mqtt_published(const __u8 *b, __u32 len)
+{
+	__u32 longer = b[1] >> 7, at = 2 + longer;
+	__u32 size = (b[1] & 127) | (b[2] & 127) * longer << 7, end = at + size;
+	__u64 more = less(end, len) & less(end, LOOK);
+
+	return !((b[2] >> 7 & longer) | less(len, end) | (more & less(b[end & (LOOK - 1)], 0x10)) |
+		 is_no_mqtt_publish(b[0], b + at, size));
+}
+
+#define MQTT_ACK 4
+
+/* PUBACK, PUBREC, PUBREL or PUBCOMP with a packet identifier and nothing else. */
+static __always_inline bool is_mqtt_ack(const __u8 *b)
+{
+	return b[1] == 2 && (b[2] | b[3]) && (b[0] == 0x40 || b[0] == 0x50 || b[0] == 0x62 || b[0] == 0x70);
+}
+
+/* Many of them. One alone may be anything, such as a length. */
+static __always_inline bool is_mqtt_acks(const __u8 *b, __u32 len)
+{
+	return len >= 2 * MQTT_ACK && is_mqtt_ack(b) && is_mqtt_ack(b + MQTT_ACK) && b[0] == b[MQTT_ACK];
+}
+
+/* What both sides of MQTT send, with the same bytes. */
+static __always_inline bool is_mqtt_either(const __u8 *b, __u32 len)
+{
+	return b[0] >> 4 == 3 ? is_mqtt_published(b, len) : is_mqtt_acks(b, len);
+}
+
+/* PUBREC and its PUBREL, or PUBREL and its PUBCOMP: a is what the other side sent before. */
+static __always_inline bool is_mqtt_answer(const __u8 *a, const __u8 *b, __u32 len)
+{
+	return len >= MQTT_ACK && is_mqtt_ack(a) && is_mqtt_ack(b) && a[2] == b[2] && a[3] == b[3] &&
+	       ((a[0] == 0x50 && b[0] == 0x62) || (a[0] == 0x62 && b[0] == 0x70));
+}
+
+/* Many read the first byte of a packet and each of its length by themselves: n
+ * such bytes are at head, and here is the rest. */
+static __always_inline bool is_mqtt_rest(const __u8 *head, __u32 n, const __u8 *b, __u32 len)
+{
+	__u32 size = head[1] & 127;
+
+	if (n < 2 || n > 4)
+		return false;
+	if (n > 2)
+		size |= (head[2] & 127) << 7;
+	if (n > 3)
+		size |= (head[3] & 127) << 14;
+	return size == len && !is_no_mqtt_publish(head[0], b, size);
+}
+
 /* MQTT by CONNECT, and by packets that only one side sends and that fill the
  * segment. PUBLISH goes both ways. */
 static __always_inline enum message mqtt_message(const __u8 *b, __u32 len)

@@ -70,6 +70,7 @@ struct conn {
 	__u8 minor;
 	__u8 target_at; /* of its target */
 	__u8 target_len;
+	__u8 end;	/* enum role, as far as the socket tells which end it is */
 	__u32 body_len; /* of its body */
 	__u32 host_now;	 /* a number for its Host field */
 	__u32 host_sent; /* the same for the last one that user space knows */
@@ -292,6 +293,30 @@ static __always_inline void fill_address(struct conn *c, const struct sock *sk)
 		*(__u32 *)c->laddr = sk->__sk_common.skc_rcv_saddr;
 		*(__u32 *)c->raddr = sk->__sk_common.skc_daddr;
 	}
+}
+
+/* What inet_bind_bucket.fastreuse is for a port that connect() chose
+ * (net/ipv4/inet_hashtables.c); one that was bound before connect() tells nothing. */
+#define CONNECT_CHOSE ((signed char)-1)
+
+static __always_inline bool has_bind_hash(const struct inet_connection_sock *icsk)
+{
+	return bpf_core_field_exists(icsk->icsk_bind_hash) &&
+	       bpf_core_field_exists(icsk->icsk_bind_hash->fastreuse);
+}
+
+/* Which end of its connection a socket of TCP is. One that was accepted is a copy of the
+ * listening one, with its backlog; where that is 0, and on kernels without these fields,
+ * it is not known. */
+static __always_inline __u8 read_end(const struct sock *sk)
+{
+	const struct inet_connection_sock *icsk = (const void *)sk;
+
+	if (bpf_core_field_exists(sk->sk_max_ack_backlog) && BPF_CORE_READ(sk, sk_max_ack_backlog))
+		return ROLE_SERVER;
+	if (has_bind_hash(icsk) && BPF_CORE_READ(icsk, icsk_bind_hash, fastreuse) == CONNECT_CHOSE)
+		return ROLE_CLIENT;
+	return ROLE_UNKNOWN;
 }
 
 static __always_inline void fill_rec(struct rec *r, struct conn *c, __u64 now, __u8 flags)

@@ -27,7 +27,7 @@ int BPF_PROG(socket_fexit_receive, const struct sk_buff *skb, int offset, struct
 
 	if (ret || !sk || len <= 0 || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	c = conn_of(sk);
+	c = conn_of(sk, false);
 	if (!c)
 		return 0;
 	q = seqs_read(sk);
@@ -51,7 +51,7 @@ int BPF_PROG(socket_fentry_send, struct sock *sk, struct msghdr *msg, __u64 size
 	/* Fast Open: the connection has no sequence numbers yet. */
 	if (!size || state == TCP_CLOSE)
 		return 0;
-	c = conn_of(sk);
+	c = conn_of(sk, false);
 	if (!c)
 		return 0;
 	q = seqs_read(sk);

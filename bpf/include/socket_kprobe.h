@@ -101,6 +101,7 @@ static __always_inline struct conn *hashed_conn_of(struct sock *sk)
 	c->start = start;
 	c->pending = 1;
 	read_address(c, sk);
+	c->end = read_end(sk);
 	return c;
 }
 

@@ -14,22 +14,10 @@ extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,
 #define __arg_trusted __attribute__((btf_decl_tag("arg:trusted")))
 #endif
 
-struct look {
-	__u8 bytes[LOOK];
-};
-
 #include "socket_source.h"
 #include "socket_tls.h"
+#include "socket_find.h"
 #include "socket_login.h"
-
-/* Notes bytes that are reported, or need not be. This comes last: the record
- * tells when and how the bytes before them ended. */
-static __always_inline void passed(struct conn *c, int d, __u64 now)
-{
-	c->last_ts[d] = now;
-	c->last_len[d] = 0;
-	*(__u64 *)c->last[d] = 0;
-}
 
 /* Notes bytes that are reported later, with their last eight. Fewer, which are
  * at look, follow those of the run before: a body's last chunk is five bytes. */
@@ -106,9 +94,22 @@ static __always_inline bool decided(struct sock *sk, struct conn *c)
 	}
 }
 
+/* Which end of its connection a socket is, without a read that some kernels forbid. */
+static __always_inline __u8 end_of(const struct sock *sk)
+{
+	const struct inet_connection_sock *icsk =
+		bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct inet_connection_sock));
+
+	if (bpf_core_field_exists(sk->sk_max_ack_backlog) && sk->sk_max_ack_backlog)
+		return ROLE_SERVER;
+	if (has_bind_hash(icsk) && icsk->icsk_bind_hash->fastreuse == CONNECT_CHOSE)
+		return ROLE_CLIENT;
+	return ROLE_UNKNOWN;
+}
+
 /* The connection's state, made when a selected process first uses it. Null
- * when nobody wants these bytes. */
-static __always_inline struct conn *conn_of(struct sock *sk)
+ * when nobody wants these bytes. typed: the kernel has casts. */
+static __always_inline struct conn *conn_of(struct sock *sk, bool typed)
 {
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 tgid = pid_tgid >> 32;
@@ -147,31 +148,8 @@ static __always_inline struct conn *conn_of(struct sock *sk)
 	c->start = start;
 	c->pending = 1;
 	fill_address(c, sk);
+	c->end = typed ? end_of(sk) : read_end(sk);
 	return c;
-}
-
-/* recognize() for the verifier to see once: the message in the lower byte of
- * the result, the protocol above it. */
-__noinline int recognize_once(const struct look *l, __u32 len, __u32 wanted)
-{
-	__u8 proto = PROTO_UNKNOWN;
-	enum message m;
-
-	if (!l)
-		return 0;
-	m = recognize(l->bytes, len, wanted, &proto);
-	return m | proto << 8;
-}
-
-/* Writes what begin_request noted. */
-static __always_inline void name_request(struct seg *s, const struct conn *c)
-{
-	if (c->role == ROLE_CLIENT) {
-		s->parent_conn = c->parent_conn;
-		s->parent_seq = c->parent_seq;
-		s->goroutine = c->parent_goroutine;
-	}
-	s->decided = c->decided;
 }
 
 /* Puts a record together from what is due of the connection before the
@@ -334,25 +312,6 @@ static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch 
 	return len;
 }
 
-static __always_inline void keep_request(struct conn *c, int d, __u32 seq, __u32 len,
-					 __u32 other_seq, __u64 now)
-{
-	struct seg *s = &c->stored;
-
-	c->stored_other = other_seq;
-	__builtin_memset(s, 0, sizeof(*s));
-	s->start = s->end = now;
-	s->pos = c->pos[d];
-	s->len = s->cap = len;
-	s->seq = seq;
-	s->tid = (__u32)bpf_get_current_pid_tgid();
-	s->dir = d;
-	s->starts = 1;
-	name_request(s, c);
-	c->pos[d] += len;
-	c->next[d] = seq + len;
-}
-
 /* Copies what is likely the beginning of a response to its place in the
  * record, behind the stored request. */
 static __always_inline __u32 copy_response(struct conn *c, int d, struct scratch *sc, __u32 off,
@@ -449,43 +408,12 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		looked = copy_bytes(d, sc, AT_DATA, len < LOOK ? len : LOOK, src);
 	}
 	if (unlikely(c->role == ROLE_UNKNOWN)) {
-		__u32 rules = rules_of(c->tgid, c->lport, c->rport), wanted = wanted_by(rules);
-		__u8 told = PROTO_UNKNOWN;
-
-		m = told_message(rules, d, &told);
-		m |= told << 8;
-		if (!m && looked >= 2)
-			m = recognize_once((struct look *)look, len, wanted);
-		if (!(m & 0xff) && c->stored.len && c->stored.dir == d && !turn) {
-			/* what follows the size that was read before */
-			m = kafka_message(c->request, look, len) | PROTO_KAFKA << 8;
-			fresh = m & 0xff;
-		}
-		if (!fresh)
-			c->stored.len = 0;
-		c->proto = m >> 8;
-		m &= 0xff;
-		if (unlikely(m == MSG_NONE && is_tls_record(look, looked))) {
-			tls_begin(c, d);
+		sc->told = other_seq;
+		m = find_protocol(c, sc, d | turn << 1 | looked << LOOKED_SHIFT, len, seq);
+		if (!m)
 			return false;
-		}
-		if (m == MSG_NONE) {
-			if (turn && wanted & ALL_SAID && ++c->misses >= max_misses) {
-				c->state = S_OPTED_OUT;
-				count(C_OPTED_OUT);
-			}
-			if (is_wanted(wanted, PROTO_KAFKA) && is_kafka_size(look, len)) {
-				*(__u32 *)c->request = *(__u32 *)look;
-				keep_request(c, d, seq, len, other_seq, now);
-			} else {
-				c->next[d] = seq + len;
-				c->pos[d] += len;
-			}
-			passed(c, d, now);
-			return false;
-		}
-		c->role = (m == MSG_REQUEST) == (d == RX) ? ROLE_SERVER : ROLE_CLIENT;
-		is_request = m == MSG_REQUEST;
+		fresh = m & FRESH;
+		is_request = (m & 0xff) == MSG_REQUEST;
 		one_at_a_time = takes_turns(c->proto);
 		turn = 1; /* what came before it, as a length read by itself, was none */
 	} else if (unlikely(is_request && may_become_tls(c->proto) && is_handshake(look, looked))) {

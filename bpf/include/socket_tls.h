@@ -97,6 +97,7 @@ __noinline int tls_open(struct conn *c, __u32 d)
 	fresh->family = c->family;
 	fresh->lport = c->lport;
 	fresh->rport = c->rport;
+	fresh->end = c->end;
 	__builtin_memcpy(fresh->laddr, c->laddr, 16);
 	__builtin_memcpy(fresh->raddr, c->raddr, 16);
 	if (bpf_map_update_elem(&tls_conns, &id, fresh, BPF_NOEXIST)) {

@@ -24,7 +24,7 @@ int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
 
 	if (!sk || len <= 0)
 		return 0;
-	c = conn_of(sk);
+	c = conn_of(sk, true);
 	if (!c)
 		return 0;
 	q = seqs_of(sk);
@@ -51,7 +51,7 @@ int BPF_PROG(socket_send, struct sock *sk, const struct msghdr *msg)
 
 	if (!len)
 		return 0;
-	c = conn_of(sk);
+	c = conn_of(sk, true);
 	if (!c)
 		return 0;
 	q = seqs_of(sk);

@@ -7,6 +7,7 @@ package messaging_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,4 +173,48 @@ func TestLiveMosquitto(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Connections that are older than the receiver are known by which end was accepted: all that
+// passes on them afterwards is seen, though most of it goes both ways with the same bytes.
+func TestLiveMosquittoJoinedLate(t *testing.T) {
+	livetest.CheckLeaks(t)
+	s, port := startMosquitto(t)
+	const number = 20
+	var subs []*exec.Cmd
+	var pubs []io.WriteCloser
+	for qos := range 3 {
+		q := strconv.Itoa(qos)
+		subs = append(subs, s.take(number, "-q", q, "-t", "late/"+q))
+		cmd := exec.Command(s.pub, s.arguments("-q", q, "-t", "late/"+q, "-l")...)
+		in, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		subs, pubs = append(subs, cmd), append(pubs, in)
+	}
+	time.Sleep(300 * time.Millisecond) // they are connected
+	r := observe(t, "/usr/sbin/mosquitto", "/usr/bin/mosquitto_*")
+	require.Eventually(t, func() bool { return r.Selected() == 7 }, 10*time.Second, 50*time.Millisecond)
+	time.Sleep(300 * time.Millisecond)
+	for i := range number {
+		for _, p := range pubs {
+			fmt.Fprintf(p, "message %d\n", i)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, p := range pubs {
+		require.NoError(t, p.Close())
+	}
+	for _, cmd := range subs {
+		require.NoError(t, cmd.Wait())
+	}
+	settled(t, r, port)
+	r.Shutdown()
+	want := map[string]int{}
+	for qos := range 3 {
+		for _, kind := range []string{"Producer publish", "Server publish", "Server deliver", "Consumer deliver"} {
+			want[fmt.Sprintf("%s late/%d", kind, qos)] = number
+		}
+	}
+	assert.Equal(t, want, kinds(r.Spans(port)))
 }

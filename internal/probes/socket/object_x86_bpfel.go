@@ -53,7 +53,8 @@ type objectConn struct {
 	Minor           uint8
 	TargetAt        uint8
 	TargetLen       uint8
-	_               [2]byte
+	End             uint8
+	_               [1]byte
 	BodyLen         uint32
 	HostNow         uint32
 	HostSent        uint32

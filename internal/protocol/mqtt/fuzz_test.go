@@ -30,11 +30,25 @@ func FuzzParser(f *testing.F) {
 func FuzzRecognize(f *testing.F) {
 	f.Add([]byte(connect(version5)))
 	f.Add([]byte(packet(ptConnack<<4, "\x00\x00\x00")))
+	f.Add([]byte(send("a/b", 1, "x") + send("c", 0, "y")))
+	f.Add([]byte(packet(ptPubrec<<4, id(1)) + packet(ptPubrel<<4|2, id(1))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, v := Recognize(b)
 		if v == Yes && b[0] != 0 {
 			if _, ok := chain(d, versionUnknown, b, 1); !ok {
 				t.Fatalf("%q is taken for a packet that cannot be", b)
+			}
+		}
+		if Published(b) {
+			_, request := chain(Request, versionUnknown, b, 1)
+			_, response := chain(Response, versionUnknown, b, 1)
+			if !request && !response {
+				t.Fatalf("%q is taken for a packet that cannot be", b)
+			}
+		}
+		for i := range min(len(b), 2*ackSize) {
+			if Answered(b[:i], b[i:]) && (i != ackSize || len(b) < 2*ackSize || b[0] == b[i]) {
+				t.Fatalf("%q is taken for the answer to %q", b[i:], b[:i])
 			}
 		}
 	})

@@ -28,8 +28,7 @@ func protocolName(b []byte) (version, Verdict) {
 // Recognize tells from the first bytes of a direction whether a packet starts there that only
 // one side sends, and which: CONNECT, also without its fixed header, which some servers read
 // alone; CONNACK; SUBSCRIBE and SUBACK, PINGREQ and PINGRESP when b is all of it. PUBLISH and
-// all that acknowledges it go both ways, with the same bytes: a connection joined later on
-// which nothing else passes has no direction that could be told, so it is not recognised.
+// all that acknowledges it go both ways, with the same bytes: see [Published].
 func Recognize(b []byte) (Direction, Verdict) {
 	if len(b) == 0 {
 		return Request, NeedMore
@@ -78,6 +77,55 @@ func Recognize(b []byte) (Direction, Verdict) {
 		}
 	}
 	return Request, No
+}
+
+// Published tells whether a segment begins with a whole PUBLISH of either direction, with
+// nothing but packets behind it, or with two of what acknowledges it. Which direction that is
+// stands not in the bytes: it takes a connection that is known to be a client's or a server's
+// by other means, as which end was accepted.
+func Published(b []byte) bool {
+	if len(b) < 2 {
+		return false
+	}
+	if b[0]>>4 != ptPublish {
+		return len(b) >= 2*ackSize && isAck(b) && isAck(b[ackSize:]) && b[0] == b[ackSize]
+	}
+	size, n := varint(b[1:])
+	if n <= 0 || size > int64(len(b)-1-n) || size > 1<<21 {
+		return false
+	}
+	rest := b[1+n:]
+	acknowledged := b[0]&6 != 0
+	if len(rest) < 3 || rest[0] != 0 || rest[1] == 0 || b[0]&8 != 0 && !acknowledged {
+		return false // a name longer than 255 bytes could be anything
+	}
+	for _, d := range []Direction{Request, Response} {
+		if _, ok := chain(d, versionUnknown, b, 8); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// ackSize is the length of PUBACK, PUBREC, PUBREL and PUBCOMP without a reason code, in bytes.
+const ackSize = 4
+
+func isAck(b []byte) bool {
+	switch b[0] {
+	case ptPuback << 4, ptPubrec << 4, ptPubrel<<4 | 2, ptPubcomp << 4:
+		return b[1] == 2 && b[2]|b[3] != 0
+	}
+	return false
+}
+
+// Answered tells whether two segments, of opposite directions and one after the other, are a
+// PUBREC and begin with its PUBREL, or a PUBREL and its PUBCOMP: of the same packet identifier.
+// As with [Published], that tells no direction.
+func Answered(b, answer []byte) bool {
+	if len(b) != ackSize || len(answer) < ackSize || !isAck(b) || !isAck(answer) || string(b[2:4]) != string(answer[2:4]) {
+		return false
+	}
+	return b[0]>>4 == ptPubrec && answer[0]>>4 == ptPubrel || b[0]>>4 == ptPubrel && answer[0]>>4 == ptPubcomp
 }
 
 // afterID passes the packet identifier, which is not 0, and with properties those of MQTT 5.
