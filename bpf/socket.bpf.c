@@ -17,6 +17,7 @@
 
 #include "include/socket_place.h"
 #include "include/socket_layer.h"
+#include "include/socket_hello.h"
 #include "include/socket_tracepoints.h"
 #include "include/socket_syscall.h"
 #include "include/socket_unix.h"

@@ -9,10 +9,12 @@
 #define STORED_MAX 512	  /* bytes of a request kept until its response begins */
 #define CAPTURE_MAX 12288 /* most bytes of one segment that are ever copied */
 #define MAX_SEGS 4
+#define HELLO_MAX 2048	  /* bytes of a ClientHello or ServerHello */
 #define TARGET_MAX 104 /* bytes of a request's target in a summary */
 
 /* What seldom happens is laid out apart, so that a usual exchange runs through few cache lines. */
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x) __builtin_expect(!!(x), 1)
 
 enum dir { RX, TX };
 /* Flags of a record. */
@@ -24,6 +26,7 @@ enum {
 	REC_UNIX = 1 << 4,
 	REC_TLS = 1 << 5, /* the bytes are plaintext of an encrypted connection */
 	REC_LEFT = 1 << 6, /* with REC_CLOSED: it is open, and followed no longer */
+	REC_HELLO = 1 << 7, /* what an end of an encrypted connection said in clear */
 };
 
 /* One run of bytes in one direction; CAP of LEN bytes follow in the record. */

@@ -34,7 +34,7 @@ int BPF_PROG(socket_fexit_receive, const struct sk_buff *skb, int offset, struct
 	a = at_of(to);
 	src.at = place_behind(&a, len);
 	c->version++;
-	segment(sk, c, RX, ((struct tcp_skb_cb *)skb->cb)->seq + offset, len, q.written, &src, true);
+	socket_segment(sk, c, RX, ((struct tcp_skb_cb *)skb->cb)->seq + offset, len, q.written, &src, true);
 	c->version++;
 	return 0;
 }
@@ -60,7 +60,7 @@ int BPF_PROG(socket_fentry_send, struct sock *sk, struct msghdr *msg, __u64 size
 	if (size > 1 << 30)
 		size = 1 << 30;
 	c->version++;
-	segment(sk, c, TX, q.written, size, received(&q, state), &src, has_room(sk, size));
+	socket_segment(sk, c, TX, q.written, size, received(&q, state), &src, has_room(sk, size));
 	c->version++;
 	return 0;
 }

@@ -65,7 +65,7 @@ static __always_inline struct conn *hashed_conn_of(struct sock *sk)
 	if (c) {
 		if (c->state != S_TRACKED) {
 			tls_passes(c);
-			return 0;
+			return wants_hello(c) ? c : 0;
 		}
 		if (c->tgid == tgid) {
 			if (!c->pending)
@@ -147,7 +147,7 @@ int BPF_KRETPROBE(socket_kprobe_receive, int ret)
 	a = at_read((const struct iov_iter *)copy.to);
 	src.at = place_behind(&a, copy.len);
 	c->version++;
-	segment(sk, c, RX, copy.seq, copy.len, q.written, &src, true);
+	socket_segment(sk, c, RX, copy.seq, copy.len, q.written, &src, true);
 	c->version++;
 	return 0;
 }
@@ -174,7 +174,7 @@ int BPF_KPROBE(socket_kprobe_send, struct sock *sk, struct msghdr *msg, __u64 si
 		size = 1 << 30;
 	room = (__s64)BPF_CORE_READ(sk, sk_sndbuf) - BPF_CORE_READ(sk, sk_wmem_queued);
 	c->version++;
-	segment(sk, c, TX, q.written, size, received(&q, state), &src, room > (__s64)(size + size / 4));
+	socket_segment(sk, c, TX, q.written, size, received(&q, state), &src, room > (__s64)(size + size / 4));
 	c->version++;
 	return 0;
 }

@@ -119,7 +119,7 @@ static __always_inline struct conn *conn_of(struct sock *sk, bool typed)
 	if (c) {
 		if (unlikely(c->state != S_TRACKED)) {
 			tls_passes(c);
-			return 0;
+			return wants_hello(c) ? c : 0;
 		}
 		if (c->tgid == tgid) {
 			if (!c->pending || decided(sk, c))

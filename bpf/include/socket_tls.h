@@ -74,6 +74,15 @@ static __always_inline bool may_become_tls(enum proto proto)
 	       proto == PROTO_NATS;
 }
 
+/* In the budget of an encrypted connection's direction: its first record is to come.
+ * Else that is what is still wanted of this record. */
+#define HELLO_AWAITED (~0U)
+
+static __always_inline bool wants_hello(const struct conn *c)
+{
+	return c->state == S_ENCRYPTED && (c->budget[RX] | c->budget[TX]);
+}
+
 /* Makes the connection of the plaintext. */
 __noinline int tls_open(struct conn *c, __u32 d)
 {
@@ -178,6 +187,7 @@ static __always_inline void tls_begin(struct conn *c, int d)
 {
 	c->state = S_ENCRYPTED;
 	c->stored.len = 0;
+	c->budget[RX] = c->budget[TX] = 0;
 	if (!tls_followed) {
 		count(C_OPTED_OUT);
 		return;

@@ -36,7 +36,7 @@ int BPF_PROG(socket_receive, struct sk_buff *skb, int len)
 	else
 		src.off = seq - first;
 	c->version++;
-	segment(sk, c, RX, seq, len, q.written, &src, true);
+	socket_segment(sk, c, RX, seq, len, q.written, &src, true);
 	c->version++;
 	return 0;
 }
@@ -59,7 +59,7 @@ int BPF_PROG(socket_send, struct sock *sk, const struct msghdr *msg)
 	if (len > 1 << 30)
 		len = 1 << 30;
 	c->version++;
-	segment(sk, c, TX, q.written, len, received(&q, sk->__sk_common.skc_state), &src, has_room(sk, len));
+	socket_segment(sk, c, TX, q.written, len, received(&q, sk->__sk_common.skc_state), &src, has_room(sk, len));
 	c->version++;
 	return 0;
 }

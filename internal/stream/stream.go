@@ -10,6 +10,7 @@ import (
 	"net/netip"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -71,6 +72,9 @@ type Conn struct {
 	Unix bool
 	// TLS tells that the bytes are the plaintext of an encrypted connection.
 	TLS bool
+	// Hello is what is known of how it is encrypted, nil without TLS. It may come to be
+	// known later, as long as the connection is open.
+	Hello *tls.Facts
 }
 
 // Segment is a run of bytes in one direction, of which the capture may have

@@ -77,6 +77,7 @@ func (r *recorder) fill(span ptrace.Span, c *conn, l *lookup, id *tracing.Identi
 	}
 	m.PutStr(keyProtocol, "dns")
 	m.PutStr(keyTransport, map[bool]string{true: "tcp", false: "udp"}[c.tcp])
+	c.PutTLS(m)
 	if c.Role == stream.Client {
 		span.SetKind(ptrace.SpanKindClient)
 		return

@@ -112,6 +112,7 @@ func (p *instrument) fillCall(span ptrace.Span, c *peer, ex *http1.Exchange, f *
 	if c.Unix {
 		m.PutStr(keyTransport, "unix")
 	}
+	c.PutTLS(m)
 	if c.Role == stream.Client {
 		span.SetKind(ptrace.SpanKindClient)
 	} else {

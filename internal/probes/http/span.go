@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/endpoint"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/tracing"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/http1"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
@@ -74,6 +75,7 @@ func (p *instrument) fill(span ptrace.Span, c *peer, ex *http1.Exchange, f *fact
 	if c.Unix {
 		m.PutStr(keyTransport, "unix")
 	}
+	c.PutTLS(m)
 	if int(ex.RequestMinor) < len(versions) {
 		m.PutStr(keyVersion, versions[ex.RequestMinor])
 	}
@@ -118,6 +120,9 @@ func (p *instrument) attributeCount(c *peer, ex *http1.Exchange, f *facts) int {
 	}
 	if f.route != noRoute {
 		n++
+	}
+	if c.TLS {
+		n += endpoint.TLSAttributes
 	}
 	if f.failure != success {
 		n++

@@ -106,6 +106,7 @@ func (r *recorder) fill(span ptrace.Span, c *Conn, op *Operation, id *tracing.Id
 	if c.Unix {
 		m.PutStr(keyTransport, "unix")
 	}
+	c.PutTLS(m)
 	for i := range op.Links {
 		link(span, &op.Links[i])
 	}

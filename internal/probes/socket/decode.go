@@ -20,6 +20,7 @@ const (
 	flagUnix
 	flagTLS
 	flagLeft
+	flagHello
 )
 
 const (

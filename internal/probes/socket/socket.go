@@ -37,7 +37,7 @@ func Factory() probe.Factory {
 		New: func(set probe.Settings, config any) (probe.Probe, error) {
 			cfg := config.(*Config)
 			d := &daemon{
-				set: set, cfg: cfg, table: stream.NewTable(cfg.MaxConnections),
+				set: set, cfg: cfg, table: stream.NewTable(cfg.MaxConnections), hellos: newHellos(cfg.MaxConnections),
 				correlator: correlate.New(correlate.DefaultLimits()),
 			}
 			d.correlator.Exporters.Keep = set.KeepInstrumented
@@ -63,6 +63,7 @@ type daemon struct {
 	counters   *ebpf.Map
 	sweeps     atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
+	hellos    hellos
 	waiting   deferred
 	seed      uint64
 	sum       stream.Summary // reused
@@ -174,6 +175,13 @@ func (d *daemon) take(raw []byte) bool {
 		d.malformed++
 		return true
 	}
+	if r.Flags&flagHello != 0 {
+		d.delivered++
+		if s := &r.Segs[0]; r.Nsegs == 1 {
+			d.hellos.take(r.Conn, stream.Direction(s.Dir), data[:s.Cap], r.Time)
+		}
+		return true
+	}
 	h, known := d.table.Find(r.Conn)
 	if known && (h.Conn().Process.PID != r.Tgid || h.Conn().Role != stream.Role(r.Role)) {
 		// The socket was passed on to another process.
@@ -195,6 +203,9 @@ func (d *daemon) take(raw []byte) bool {
 			NetNS:   r.Netns,
 			Unix:    r.Flags&flagUnix != 0,
 			TLS:     r.Flags&flagTLS != 0,
+		}
+		if d.conn.TLS {
+			d.conn.Hello = d.hellos.facts(r.Conn, r.Time)
 		}
 		h = d.table.Open(&d.conn, r.Time)
 	}
@@ -219,6 +230,9 @@ func (d *daemon) take(raw []byte) bool {
 			reason = stream.Reset
 		case r.Flags&flagLeft != 0:
 			reason = stream.Evicted
+		}
+		if h.Conn().TLS {
+			d.hellos.forget(r.Conn)
 		}
 		d.table.Close(h, reason, r.Time)
 	}
@@ -297,6 +311,7 @@ func (d *daemon) Tick(now uint64) {
 		d.lastPurge = now
 		if now > quietFor {
 			d.table.Expire(now-quietFor, now)
+			d.hellos.expire(now-quietFor, func(conn uint64) bool { _, open := d.table.Find(conn); return open })
 		}
 	}
 }

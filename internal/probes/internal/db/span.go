@@ -76,6 +76,7 @@ func (r *Recorder) fill(span ptrace.Span, c *Conn, ex *Exchange, id *tracing.Ide
 	if c.Unix {
 		m.PutStr(keyTransport, "unix")
 	}
+	c.PutTLS(m)
 	if c.Role == stream.Client {
 		span.SetKind(ptrace.SpanKindClient)
 		return

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/intern"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/tls"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream/correlate"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -29,13 +30,14 @@ type Endpoint struct {
 	ServerAddress string
 	ServerPort    uint16
 
+	hello *tls.Facts     // nil when it is not encrypted
 	local bool           // both ends are on this host
 	wire  correlate.Wire // without Seq
 }
 
 // Make describes the end of a connection that has the role.
 func Make(c *stream.Conn, role stream.Role, strings *intern.Strings) Endpoint {
-	p := Endpoint{Process: c.Process, Role: role, Unix: c.Unix, TLS: c.TLS}
+	p := Endpoint{Process: c.Process, Role: role, Unix: c.Unix, TLS: c.TLS, hello: c.Hello}
 	server, client := c.Local, c.Remote
 	if role == stream.Client {
 		server, client = client, server

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* What the two ends of an encrypted connection say in clear: of each direction the
+ * first record, when that begins a handshake, without its header. It is sent once,
+ * in as many pieces as the process reads it in. */
+#ifndef __EBPFRECEIVER_SOCKET_HELLO_H
+#define __EBPFRECEIVER_SOCKET_HELLO_H
+
+/* After so many bytes of a client or a server no protocol changes to TLS that has a way of its
+ * own to ask for that. */
+#define UPGRADE_BY 512
+
+/* How much of the record in sc->data, of which the header is all there, is wanted. */
+static __always_inline __u32 hello_length(const struct scratch *sc)
+{
+	__u32 len = (__u32)sc->data[3] << 8 | sc->data[4];
+
+	if (sc->data[0] != 22 || !is_tls_record(sc->data, 5))
+		return 0;
+	return len < HELLO_MAX ? len : HELLO_MAX;
+}
+
+/* Sends n bytes of a hello, which are in sc->data. */
+static __noinline int send_hello(struct conn *c, int d, struct scratch *sc, __u32 n)
+{
+	struct rec *r = &sc->rec;
+	struct seg *s = &r->segs[0];
+	__u64 size;
+
+	fill_rec(r, c, bpf_ktime_get_boot_ns(), REC_HELLO);
+	r->conn = c->plain;
+	r->nsegs = 1;
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = r->time;
+	s->len = s->cap = n;
+	s->dir = d;
+	count(C_SEEN);
+	size = sizeof(*r) + n;
+	barrier_var(size);
+	if (size > sizeof(*r) + HELLO_MAX)
+		return 0;
+	barrier_var(size);
+	if (bpf_ringbuf_output(&socket_events, r, size, wakeup_flags()))
+		count(C_LOST_RING);
+	return 0;
+}
+
+/* Whether the bytes may begin a handshake: those of a connection of which nothing is known,
+ * and of protocols that soon change to TLS. */
+static __always_inline bool may_be_hello(const struct conn *c, int d)
+{
+	if (likely(c->role != ROLE_UNKNOWN))
+		return unlikely(c->pos[d] <= UPGRADE_BY) && may_become_tls(c->proto) && c->proto != PROTO_HTTP1;
+	return true;
+}
+
+/* Takes what is of the hellos among the bytes of a segment. 0: it is none of an encrypted
+ * connection. */
+static __noinline int take_hello(struct conn *c, int d, __u32 seq, __u32 len, struct source *src)
+{
+	__u32 which, left, skip = 5, n;
+	struct scratch *sc;
+
+	d &= 1;
+	which = SCRATCH_OF(c, d);
+	sc = bpf_map_lookup_elem(&socket_scratch, &which);
+	if (!sc)
+		return 0;
+	if (c->state == S_TRACKED) {
+		n = len < 6 ? len : 6;
+		if (copy_bytes(d, sc, AT_DATA, n, src) != n)
+			return 0;
+		if (n == 1) /* a server peeks, to tell TLS from what is not */
+			return sc->data[0] == 22 && c->role == ROLE_UNKNOWN;
+		if (!is_handshake(sc->data, n))
+			return 0;
+		if (c->role != ROLE_UNKNOWN)
+			tls_upgrade(c, d);
+		else
+			tls_begin(c, d);
+		if (!c->plain)
+			return 1;
+		c->budget[RX] = c->budget[TX] = HELLO_AWAITED;
+	}
+	left = c->budget[d];
+	c->budget[d] = 0;
+	if (left == HELLO_AWAITED) {
+		if (len < 5 || copy_bytes(d, sc, AT_DATA, 5, src) != 5)
+			return 1;
+		left = hello_length(sc);
+	} else {
+		skip = c->next[d] - seq; /* seen before, as in segment() */
+		if ((__s32)skip < 0)
+			return 1;
+		if (skip > len)
+			skip = len;
+	}
+	c->next[d] = seq + skip;
+	len -= skip;
+	src->off += skip;
+	if (!len || !left) { /* a header that is read by itself */
+		c->budget[d] = left;
+		return 1;
+	}
+	n = len < left ? len : left;
+	barrier_var(n);
+	if (n > HELLO_MAX)
+		return 1;
+	if (copy_bytes(d, sc, AT_DATA, n, src) != n) {
+		count(C_UNREADABLE);
+		return 1;
+	}
+	c->budget[d] = left - n;
+	c->next[d] += n;
+	send_hello(c, d, sc, n);
+	return 1;
+}
+
+/* Takes the bytes of a socket. */
+static __always_inline void socket_segment(struct sock *sk, struct conn *c, int d, __u32 seq,
+					   __u32 len, __u32 other_seq, struct source *src,
+					   bool accepted)
+{
+	if (unlikely(c->state == S_ENCRYPTED || may_be_hello(c, d)) && take_hello(c, d, seq, len, src))
+		return;
+	segment(sk, c, d, seq, len, other_seq, src, accepted);
+}
+
+#endif

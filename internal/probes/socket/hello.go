@@ -1,0 +1,97 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/tls"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+)
+
+const (
+	// maxHello bounds what is kept of a hello: HELLO_MAX of bpf/include/socket.h.
+	maxHello = 2048
+	// maxPartial bounds the connections of which part of a hello is kept until the rest comes,
+	// within a moment: mostly a hello comes whole.
+	maxPartial = 256
+)
+
+// hellos holds what the ends of encrypted connections said in clear, by the number of the
+// plaintext's connection. That may be opened long after, or never: nobody dissects it.
+type hellos struct {
+	max     int
+	conns   map[uint64]*spoken
+	partial int
+	// dropped counts connections whose facts were given up for others.
+	dropped uint64
+}
+
+// spoken is of one connection.
+type spoken struct {
+	facts *tls.Facts
+	parts [2][]byte // by direction, of a hello that was not whole
+	last  uint64    // boot time, ns
+}
+
+func newHellos(max int) hellos { return hellos{max: max, conns: map[uint64]*spoken{}} }
+
+// take reads the next piece of what one end says.
+func (h *hellos) take(conn uint64, d stream.Direction, b []byte, now uint64) {
+	s := h.of(conn, now)
+	had := s.parts[d]
+	if had == nil {
+		if tls.Read(b, s.facts) && len(b) < maxHello && h.partial < maxPartial {
+			h.partial++
+			s.parts[d] = append([]byte(nil), b...)
+		}
+		return
+	}
+	s.parts[d] = append(had, b[:min(len(b), maxHello-len(had))]...)
+	if !tls.Read(s.parts[d], s.facts) || len(s.parts[d]) == maxHello {
+		h.partial--
+		s.parts[d] = nil
+	}
+}
+
+// facts gives what is known of a connection, and what will become known of it.
+func (h *hellos) facts(conn, now uint64) *tls.Facts { return h.of(conn, now).facts }
+
+func (h *hellos) of(conn, now uint64) *spoken {
+	s := h.conns[conn]
+	if s == nil {
+		if len(h.conns) >= h.max {
+			for other := range h.conns { // any: most are of connections that ended unseen
+				h.forget(other)
+				h.dropped++
+				break
+			}
+		}
+		s = &spoken{facts: new(tls.Facts)}
+		h.conns[conn] = s
+	}
+	s.last = now
+	return s
+}
+
+// forget drops what is kept of a connection. Who has its facts keeps them.
+func (h *hellos) forget(conn uint64) {
+	s := h.conns[conn]
+	if s == nil {
+		return
+	}
+	for _, p := range s.parts {
+		if p != nil {
+			h.partial--
+		}
+	}
+	delete(h.conns, conn)
+}
+
+// expire forgets connections that were silent since before the given time, and are not open.
+func (h *hellos) expire(before uint64, open func(conn uint64) bool) {
+	for conn, s := range h.conns {
+		if s.last < before && !open(conn) {
+			h.forget(conn)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+// Copyright The ebpfreceiver Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/segment/segmenttest"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/protocol/tls"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
+)
+
+// recorded gives the hellos of a stored conversation, without the headers of their records.
+func recorded(t *testing.T) (client, server []byte) {
+	t.Helper()
+	events := segmenttest.Read(t, "../../protocol/testdata/captures/tls1_3.txt")
+	client, server = []byte(events[0].Bytes), []byte(events[1].Bytes)
+	return client[5:], server[5 : 5+int(server[3])<<8+int(server[4])]
+}
+
+// In whatever pieces hellos come, they say the same, and nothing is kept of them.
+func TestHellosInPieces(t *testing.T) {
+	client, server := recorded(t)
+	want := tls.Facts{Version: tls.Version13, Cipher: 0x1302}
+	for _, size := range []int{1, 7, 50, maxHello} {
+		h := newHellos(8)
+		facts := h.facts(1, 0) // whoever asks before knows it too
+		for d, b := range [][]byte{client, server} {
+			for at := 0; at < len(b); at += size {
+				h.take(1, stream.Direction(d), b[at:min(len(b), at+size)], 0)
+			}
+		}
+		assert.Equal(t, want, *facts, "in pieces of %d", size)
+		assert.Zero(t, h.partial, "in pieces of %d", size)
+		assert.Nil(t, h.conns[1].parts[0])
+	}
+}
+
+// What is kept is bounded: connections, parts, and the size of one.
+func TestHellosAreBounded(t *testing.T) {
+	client, _ := recorded(t)
+	h := newHellos(1000)
+	for conn := range uint64(3000) {
+		h.take(conn, stream.Receive, client[:20], conn)
+	}
+	require.Len(t, h.conns, 1000)
+	assert.EqualValues(t, 2000, h.dropped)
+	assert.LessOrEqual(t, h.partial, maxPartial)
+	endless := append([]byte{1, 0xff, 0xff, 0xff, 3, 3}, bytes.Repeat([]byte{0xff}, 40)...)
+	h = newHellos(8)
+	h.take(1, stream.Send, endless, 0)
+	require.Equal(t, 1, h.partial)
+	for range 100 {
+		h.take(1, stream.Send, make([]byte, 100), 0)
+	}
+	assert.Zero(t, h.partial)
+	h.take(2, stream.Send, endless, 5)
+	h.take(3, stream.Send, endless, 5)
+	h.expire(6, func(conn uint64) bool { return conn == 3 })
+	assert.NotContains(t, h.conns, uint64(1))
+	assert.NotContains(t, h.conns, uint64(2))
+	assert.Contains(t, h.conns, uint64(3), "it is open")
+	assert.Equal(t, 1, h.partial)
+	h.forget(3)
+	assert.Zero(t, h.partial)
+	assert.Empty(t, h.conns)
+}
