@@ -22,7 +22,7 @@ import (
 )
 
 // times is how often the collector is made to reload, or ended, under load.
-var times = flag.Int("times", 1, "how often the collector is reloaded or ended under load")
+var times = flag.Int("times", 2, "how often the collector is reloaded or ended under load")
 
 // A pipeline that takes half a second for each batch: what does not fit meanwhile is lost and
 // counted, and the collector ends in time.

@@ -71,16 +71,18 @@ func begun(t testing.TB) (n int) {
 
 // At rest, with 300 processes that sleep, the collector takes less than a hundredth of one core,
 // also with every Instrument. Only seconds in which nothing was begun on this host, as in the one
-// before, are at rest: others may work on it. EBPFRECEIVER_IDLE=60s watches for so long, and what the
-// receiver does by default, too.
+// before, are at rest: others may work on it, and their traffic is observed as well. So other runs only
+// see to it that it is not twice as much; EBPFRECEIVER_IDLE=60s, where nothing else runs, watches for so
+// long, and what the receiver does by default, too.
 func TestIdleCost(t *testing.T) {
 	live(t)
-	watch, sections := 12*time.Second, map[string]string{"every instrument": everyInstrument()}
+	watch, most := 12*time.Second, 20*time.Millisecond
+	sections := map[string]string{"every instrument": everyInstrument()}
 	if text := os.Getenv("EBPFRECEIVER_IDLE"); text != "" {
 		var err error
 		watch, err = time.ParseDuration(text)
 		require.NoError(t, err)
-		sections["default"] = ""
+		sections["default"], most = "", 10*time.Millisecond
 	}
 	for range 300 {
 		start(t, exec.Command("/bin/sleep", "600"))
@@ -103,7 +105,7 @@ func TestIdleCost(t *testing.T) {
 			if len(atRest) < 5 {
 				t.Skip("others begin processes on this host all the time: it is never at rest")
 			}
-			assert.Less(t, mean(atRest), 10*time.Millisecond)
+			assert.Less(t, mean(atRest), most)
 		})
 	}
 }
