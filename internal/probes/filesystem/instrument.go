@@ -82,7 +82,7 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 	p, err := inkernel.Load(l, i.set.Logger, map[string]uint32{"file_values": i.cfg.MaxSeries}, map[string]any{
 		"threshold_ns": uint64(i.cfg.Threshold), "slow_ns": uint64(slow),
 		"slow_per_second": i.cfg.Slow.PerSecond, "slow_paths": i.cfg.Slow.Paths,
-	}, func(e *discovery.Event) { i.table.Exited(e) })
+	}, func(e *discovery.Event) { i.table.Happened(e) })
 	if err != nil {
 		return err
 	}

@@ -81,8 +81,8 @@ var (
 // Load implements [probe.Probe].
 func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 	p, err := inkernel.Load(l, i.set.Logger, map[string]uint32{"memory_faults": i.cfg.MaxProcesses}, nil, func(e *discovery.Event) {
-		i.faults.Exited(e)
-		i.stalls.Exited(e)
+		i.faults.Happened(e)
+		i.stalls.Happened(e)
 	})
 	if err != nil {
 		return err

@@ -78,8 +78,8 @@ var (
 func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 	sizes := map[string]uint32{"syscall_values": i.cfg.MaxSeries, "syscall_failed": i.cfg.MaxSeries}
 	p, err := inkernel.Load(l, i.set.Logger, sizes, nil, func(e *discovery.Event) {
-		i.calls.Exited(e)
-		i.failed.Exited(e)
+		i.calls.Happened(e)
+		i.failed.Happened(e)
 	})
 	if err != nil {
 		return err

@@ -108,9 +108,9 @@ func (i *Instrument) Load(_ context.Context, l *probe.Loading) error {
 		map[string]uint32{"tcp_values": i.cfg.MaxSeries, "tcp_sockets": i.cfg.MaxSockets, "udp_values": i.cfg.MaxSeries},
 		map[string]any{"server_peers": i.cfg.ServerPeers, "failure_rate": records},
 		func(e *discovery.Event) {
-			i.table.Exited(e)
+			i.table.Happened(e)
 			if hasUDP {
-				i.udp.Exited(e)
+				i.udp.Happened(e)
 			}
 		})
 	if err != nil {

@@ -61,7 +61,7 @@ func NewInstrument[D comparable, V any](set probe.Settings, opts Options, schema
 
 // Load implements [probe.Probe].
 func (i *Instrument[D, V]) Load(_ context.Context, l *probe.Loading) error {
-	p, err := Load(l, i.set.Logger, map[string]uint32{i.opts.Hash: i.opts.Size}, nil, func(e *discovery.Event) { i.table.Exited(e) })
+	p, err := Load(l, i.set.Logger, map[string]uint32{i.opts.Hash: i.opts.Size}, nil, func(e *discovery.Event) { i.table.Happened(e) })
 	if err != nil {
 		return err
 	}

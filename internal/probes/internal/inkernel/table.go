@@ -50,6 +50,7 @@ type Table[D comparable, V any] struct {
 	began     uint64 // boot time
 	now       uint64 // that of the last reading
 	exits     map[id]exit
+	execs     map[id]struct{} // of young processes
 	pressure  pressure
 	processes map[id]*process[D]
 	order     []*process[D]
@@ -117,14 +118,14 @@ type pair struct {
 const (
 	// batch is how many entries are read at once. A bucket of the kernel's hash must fit.
 	batch = 256
-	// youth is how long a process is not told of unless it ends: until it has called exec it
-	// has the name of its parent, and that may be found out too late.
+	// youth is how long a process is not told of unless it is known to have called exec, or to have
+	// ended: until then it has the name of its parent, and that may be found out too late.
 	youth = uint64(time.Second)
 )
 
 // NewTable makes an empty table.
 func NewTable[D comparable, V any](set probe.Settings, schema Schema[D]) *Table[D, V] {
-	t := &Table[D, V]{schema: schema, set: set, exits: map[id]exit{}, processes: map[id]*process[D]{}}
+	t := &Table[D, V]{schema: schema, set: set, exits: map[id]exit{}, execs: map[id]struct{}{}, processes: map[id]*process[D]{}}
 	selection, _ := set.Selection.(*discovery.Selection)
 	t.all = selection == nil || selection.All()
 	host := discovery.ReadHost()
@@ -146,12 +147,20 @@ func (t *Table[D, V]) Open(hashes ...*ebpf.Map) {
 	t.pressure.begin(size)
 }
 
-// Exited takes an exit that the Daemon discovery hands on.
-func (t *Table[D, V]) Exited(e *discovery.Event) {
+// Happened takes an exec or exit that the Daemon discovery hands on.
+func (t *Table[D, V]) Happened(e *discovery.Event) {
+	key := id{e.PID, e.Start}
+	if e.Kind == discovery.Exec {
+		if e.Time < e.Start+youth {
+			t.execs[key] = struct{}{}
+		}
+		return
+	}
 	if e.Kind != discovery.Exit {
 		return
 	}
-	t.exits[id{e.PID, e.Start}] = exit{info: e.Process, at: e.Time}
+	delete(t.execs, key)
+	t.exits[key] = exit{info: e.Process, at: e.Time}
 	if t.pressure.ended() && t.set.Clock.Now() >= t.now+apart {
 		_ = t.read() // the next collection tells of the error
 	}
@@ -271,7 +280,12 @@ func (t *Table[D, V]) waits(p *process[D]) bool { return !t.last && t.now < p.si
 
 // young tells that who the process is may yet change. It may have begun while the hashes were read.
 func (t *Table[D, V]) young(p *process[D]) bool {
-	return !t.last && !p.ended && t.now < p.id.start+youth
+	if t.last || p.ended || t.now >= p.id.start+youth {
+		return false
+	}
+	_, hasExecuted := t.execs[p.id]
+	_, hasExited := t.exits[p.id]
+	return !hasExecuted && !hasExited
 }
 
 // Last tells that the next collection is the last one: what waits for its process to be
@@ -293,6 +307,11 @@ func (t *Table[D, V]) forget() {
 	}
 	clear(t.order[len(kept):])
 	t.order = kept
+	for key := range t.execs {
+		if key.start+youth <= t.now {
+			delete(t.execs, key)
+		}
+	}
 	for key, e := range t.exits {
 		if e.at+grace <= t.now {
 			delete(t.exits, key)

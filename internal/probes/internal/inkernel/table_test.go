@@ -128,7 +128,7 @@ func TestEndedProcessesAreReadALastTime(t *testing.T) {
 	f.count(7, 0, 5, 1, 10, 0)
 	f.collect()
 	f.count(7, 0, 5, 1, 1, 0)
-	f.Exited(&discovery.Event{Kind: discovery.Exit, PID: 7, Start: 5, Time: f.clock.now, Process: f.known[7]})
+	f.Happened(&discovery.Event{Kind: discovery.Exit, PID: 7, Start: 5, Time: f.clock.now, Process: f.known[7]})
 	f.collect()
 	assert.Equal(t, 1, f.entries(), "something may still be counted")
 	f.count(7, 1, 5, 1, 1, 0)
@@ -197,7 +197,7 @@ func TestAProcessThatBecomesKnown(t *testing.T) {
 	f.collect()
 	assert.Empty(t, f.metrics.Values("calls", 7))
 	f.known.add(7, 5)
-	f.Exited(&discovery.Event{Kind: discovery.Exit, PID: 7, Start: 5, Time: f.clock.now, Process: f.known[7]})
+	f.Happened(&discovery.Event{Kind: discovery.Exit, PID: 7, Start: 5, Time: f.clock.now, Process: f.known[7]})
 	f.clock.now += 10e9
 	f.collect()
 	assert.Equal(t, map[string]float64{"dim=1": 10}, f.metrics.Values("calls", 7))
@@ -215,7 +215,7 @@ func TestManyShortProcesses(t *testing.T) {
 		f.known.add(i+1, start)
 		f.count(i+1, i%2, start, 0, 3, 0)
 		f.clock.now += 6e6
-		f.Exited(&discovery.Event{Kind: discovery.Exit, PID: i + 1, Start: start, Time: f.clock.now, Process: f.known[i+1]})
+		f.Happened(&discovery.Event{Kind: discovery.Exit, PID: i + 1, Start: start, Time: f.clock.now, Process: f.known[i+1]})
 		if i%512 == 0 {
 			most = max(most, f.entries())
 		}
@@ -244,7 +244,7 @@ func TestShortProcessesWithManySeries(t *testing.T) {
 			f.count(i+1, i%2, start, dim, 1, 0) // fails when it is full
 		}
 		f.clock.now += 2e6 // 500 a second
-		f.Exited(&discovery.Event{Kind: discovery.Exit, PID: i + 1, Start: start, Time: f.clock.now, Process: f.known[i+1]})
+		f.Happened(&discovery.Event{Kind: discovery.Exit, PID: i + 1, Start: start, Time: f.clock.now, Process: f.known[i+1]})
 		if i > 0 {
 			f.count(i, i%2, uint64(f.known[i].StartTime), 0, 1, 0) // of a descriptor that is closed late
 		}
@@ -282,12 +282,24 @@ func TestYoungProcessesWait(t *testing.T) {
 	f.collect()
 	assert.Equal(t, map[string]float64{"dim=1": 10}, f.metrics.Values("calls", 7))
 
+	// Of one that has called exec, or has ended, all is known.
+	for pid, kind := range map[uint32]discovery.Kind{9: discovery.Exec, 10: discovery.Exit} {
+		start = f.clock.now
+		f.known.add(pid, start)
+		f.count(pid, 0, start, 1, 1, 0)
+		f.Happened(&discovery.Event{Kind: kind, PID: pid, Start: start, Time: start, Process: f.known[pid]})
+		f.collect()
+		assert.Equal(t, map[string]float64{"dim=1": 1}, f.metrics.Values("calls", int(pid)))
+	}
 	f.known.add(8, f.clock.now)
 	f.count(8, 0, f.clock.now, 1, 3, 0)
 	f.Last()
 	f.collect()
 	assert.Equal(t, map[string]float64{"dim=1": 3}, f.metrics.Values("calls", 8), "at the end it cannot wait")
-	assert.Equal(t, Account{Delivered: 13}, f.Account())
+	assert.Equal(t, Account{Delivered: 15}, f.Account())
+	f.clock.now += youth
+	f.collect()
+	assert.Empty(t, f.execs)
 }
 
 // At the end nothing waits any longer for its process to be known.
