@@ -280,8 +280,8 @@ func (t *Table[D, V]) waits(p *process[D]) bool { return !t.last && t.now < p.si
 
 // young tells that who the process is may yet change. It may have begun while the hashes were read.
 func (t *Table[D, V]) young(p *process[D]) bool {
-	if t.last || p.ended || t.now >= p.id.start+youth {
-		return false
+	if t.last || p.ended || p.id.start < t.began || t.now >= p.id.start+youth {
+		return false // of one that is older than its observation the exec may not have been seen
 	}
 	_, hasExecuted := t.execs[p.id]
 	_, hasExited := t.exits[p.id]
