@@ -55,7 +55,7 @@ static __always_inline bool may_be_hello(const struct conn *c, int d)
 
 /* Takes what is of the hellos among the bytes of a segment. 0: it is none of an encrypted
  * connection. */
-static __noinline int take_hello(struct conn *c, int d, __u32 seq, __u32 len, struct source *src)
+static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 len, struct source *src)
 {
 	__u32 which, left, skip = 5, n;
 	struct scratch *sc;
@@ -115,13 +115,34 @@ static __noinline int take_hello(struct conn *c, int d, __u32 seq, __u32 len, st
 	return 1;
 }
 
+/* The same, verified apart from what comes after. Each has only the ways to copy that its kernels
+ * have. */
+static __noinline int take_hello_here(struct conn *c, int d, __u32 seq, __u32 len, const struct source *from)
+{
+	struct source src = {.skb = from->skb, .msg = from->msg, .off = from->off};
+
+	return take_hello(c, d, seq, len, &src);
+}
+
+static __noinline int take_hello_in_place(struct conn *c, int d, __u32 seq, __u32 len, const struct source *from)
+{
+	struct source src = {.at = from->at, .in_place = true, .off = from->off};
+
+	return take_hello(c, d, seq, len, &src);
+}
+
 /* Takes the bytes of a socket. */
 static __always_inline void socket_segment(struct sock *sk, struct conn *c, int d, __u32 seq,
 					   __u32 len, __u32 other_seq, struct source *src,
 					   bool accepted)
 {
-	if (unlikely(c->state == S_ENCRYPTED || may_be_hello(c, d)) && take_hello(c, d, seq, len, src))
-		return;
+	struct source copy; /* of src the compiler must go on to know all */
+
+	if (unlikely(c->state == S_ENCRYPTED || may_be_hello(c, d))) {
+		copy = *src;
+		if (src->in_place ? take_hello_in_place(c, d, seq, len, &copy) : take_hello_here(c, d, seq, len, &copy))
+			return;
+	}
 	segment(sk, c, d, seq, len, other_seq, src, accepted);
 }
 
