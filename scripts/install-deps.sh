@@ -19,6 +19,7 @@ test=(
 	dnsmasq-base bind9-dnsutils # a DNS server and its client
 	sysbench libmemcached-tools # loads of databases
 	curl wrk hey apache2-utils python3 nodejs openssl wget # clients and runtimes
+	android-libboringssl # a library to encrypt with
 	libbpf-tools # objects that nobody here wrote
 	fio # a load of disks, and what each operation took
 	linux-perf iperf3 nftables # what to compare the kernel's counts with

@@ -40,7 +40,7 @@ would not help: it is in bpf_preempt_enable that the kernel then gives way, and 
 `
 
 // Markdown makes the page.
-func Markdown(rows []Row, rights *Rights) string {
+func Markdown(rows []Row, rights *Rights, libraries []Library) string {
 	var b strings.Builder
 	b.WriteString(head)
 	var columns []string
@@ -65,6 +65,7 @@ func Markdown(rows []Row, rights *Rights) string {
 		b.WriteByte('\n')
 	}
 	b.WriteString(rights.table(&n))
+	b.WriteString(librariesTable(libraries))
 	b.WriteString("\n## Notes\n\n")
 	for i, text := range n.texts {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, text)

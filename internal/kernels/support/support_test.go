@@ -60,13 +60,15 @@ func TestRecord(t *testing.T) {
 	}
 	rights, err := ReadRights("rights.json")
 	require.NoError(t, err)
+	libraries, err := ReadLibraries("libraries.json")
+	require.NoError(t, err)
 	if update {
 		require.NoError(t, Write("results.json", rows))
-		require.NoError(t, os.WriteFile(page, []byte(Markdown(rows, rights)), 0o644))
+		require.NoError(t, os.WriteFile(page, []byte(Markdown(rows, rights, libraries)), 0o644))
 	}
 	have, err := os.ReadFile(page)
 	require.NoError(t, err)
-	assert.Equal(t, Markdown(rows, rights), string(have), "docs/support.md is stale: run \"make docs\"")
+	assert.Equal(t, Markdown(rows, rights, libraries), string(have), "docs/support.md is stale: run \"make docs\"")
 }
 
 func row(probes ...Probe) Row {

@@ -6,6 +6,7 @@ package tls
 import (
 	"errors"
 	"fmt"
+	"go/version"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
 )
@@ -24,6 +25,9 @@ var goHandshakes = []string{
 	"crypto/tls.(*serverHandshakeState).handshake", "crypto/tls.(*serverHandshakeStateTLS13).handshake",
 }
 
+// registersSince is when Go began to pass arguments in registers (its release notes).
+var registersSince = map[string]string{"amd64": "go1.17", "arm64": "go1.18"}
+
 // goTLS finds places in a Go program: the call in Read that copies plaintext to the caller,
 // and those in Write that encrypt. Each run of bytes comes by once, with its exact length.
 func goTLS(f *uprobe.File, k uprobe.Kernel) (*library, error) {
@@ -35,6 +39,9 @@ func goTLS(f *uprobe.File, k uprobe.Kernel) (*library, error) {
 	write, ok2 := fns[goWrite]
 	if !ok1 || !ok2 {
 		return nil, errNothing // it does not use the package
+	}
+	if since := registersSince[f.Arch()]; version.Compare(f.GoVersion(), since) < 0 {
+		return nil, fmt.Errorf("%s passes arguments on the stack, and what is known of crypto/tls on %s begins with %s", f.GoVersion(), f.Arch(), since)
 	}
 	l := &library{name: "crypto/tls of " + f.GoVersion(), how: byRecord}
 	home, err := f.Home(read, k)

@@ -28,7 +28,9 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/ebpfreceiver/ebpfreceiver"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/kernels/support"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
+	tlsprobe "github.com/ebpfreceiver/ebpfreceiver/internal/probes/tls"
 )
 
 // toolchains are those of the environment variable GO_TOOLCHAINS, as "1.17.13 1.21.13", and
@@ -40,12 +42,17 @@ func toolchains() []string {
 // buildHTTPS builds the program of testdata without symbols.
 func buildHTTPS(t *testing.T, version string) string {
 	t.Helper()
+	return buildHTTPSFor(t, version, runtime.GOARCH)
+}
+
+func buildHTTPSFor(t *testing.T, version, arch string) string {
+	t.Helper()
 	exe := filepath.Join(t.TempDir(), "https")
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", exe, ".")
 	cmd.Dir = "testdata/https"
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=go"+version, "GOFLAGS=-mod=mod", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=go"+version, "GOFLAGS=-mod=mod", "CGO_ENABLED=0", "GOARCH="+arch)
 	if version == strings.TrimPrefix(runtime.Version(), "go") {
-		cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "CGO_ENABLED=0")
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "CGO_ENABLED=0", "GOARCH="+arch)
 	}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -118,6 +125,37 @@ func testGo(t *testing.T, version string) {
 	for kind, seen := range paths {
 		for path, times := range seen {
 			assert.Equal(t, 1, times, "%s %s", kind, path)
+		}
+	}
+	record(t, support.Library{Library: "Go crypto/tls", Version: version, Program: "net/http, HTTP/1.1 and 2", Requests: 2 * n * callers})
+}
+
+// In what each toolchain builds for the other architecture, too, all places are found.
+func TestGoToolchains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the standard library for another architecture")
+	}
+	for _, version := range toolchains() {
+		for _, arch := range []string{"amd64", "arm64"} {
+			if arch == runtime.GOARCH {
+				continue // TestLiveGo runs that
+			}
+			t.Run(version+"/"+arch, func(t *testing.T) {
+				l := support.Library{Library: "Go crypto/tls", Version: version, Arch: arch, Program: "net/http, HTTP/1.1 and 2"}
+				places, slow, err := tlsprobe.PlacesOf(buildHTTPSFor(t, version, arch))
+				if strings.HasPrefix(version, "1.17") {
+					require.EqualError(t, err, "go"+version+" passes arguments on the stack, and what is known of crypto/tls on arm64 begins with go1.18")
+					l.Unseen = err.Error()
+					recordPlaces(t, l)
+					return
+				}
+				require.NoError(t, err)
+				assert.False(t, slow, "the kernel emulates all of them")
+				assert.Equal(t, 1, places["tls_go_read"])
+				assert.NotZero(t, places["tls_go_write"])
+				assert.NotZero(t, places["tls_go_handshake"])
+				recordPlaces(t, l)
+			})
 		}
 	}
 }
