@@ -33,6 +33,11 @@ enum go_counter {
 	G_TAKEN,      /* requests of a client that one goroutine handed to another */
 	G_UNREADABLE, /* goroutines of which a program's memory does not tell who started them */
 	G_FULL,	      /* no space in a map */
+	G_ROUTED,     /* requests whose route, or method of gRPC, is known */
+	G_UNROUTED,   /* requests whose is not: it is long, or one of too many */
+	G_STREAMS,    /* goroutines that serve a request of HTTP/2 */
+	G_CALLS,      /* calls that one goroutine writes for another, with what they are for */
+	G_RING,	      /* routes and calls that the ring had no space for */
 	G_MAX,
 };
 
@@ -52,6 +57,7 @@ static __always_inline void go_count(enum go_counter which)
 		__sync_fetch_and_add(n, 1);
 }
 
+/* The process, if it is followed. All programs ask for it once. */
 static __always_inline struct go_process *go_process(__u32 tgid)
 {
 	return bpf_map_lookup_elem(&go_processes, &tgid);
@@ -106,7 +112,8 @@ int go_start(struct pt_regs *ctx)
 	child.g = GO_ARG2(ctx);
 	if (parent.g)
 		t = bpf_map_lookup_elem(&go_goroutines, &parent);
-	if (!takes_part(t)) {
+	/* One that reads ahead of the one that it starts may have its first request already. */
+	if (!takes_part(t) || t->kind == PART_WRITES) {
 		t = bpf_map_lookup_elem(&go_goroutines, &child);
 		if (t)
 			*t = none;
@@ -163,6 +170,346 @@ int go_take(struct pt_regs *ctx)
 	take_part(&g, t);
 	bpf_map_delete_elem(&go_handed, &key);
 	return 0;
+}
+
+/* Patterns of routes, and a number for each, from 1. A program has some hundred at most. What
+ * is longer, or did not fit, is counted. */
+#define ROUTE_MAX 128
+#define ROUTES 4096
+
+struct go_route {
+	__u8 text[ROUTE_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ROUTES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct go_route);
+	__type(value, __u16);
+} go_routes SEC(".maps");
+
+/* The same by number, for user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ROUTES);
+	__type(key, __u32);
+	__type(value, struct go_route);
+} go_route_texts SEC(".maps");
+
+__u32 go_last_route = 0;
+
+/* Finds the number of a pattern, or gives it one. Of two that come to one at a time both take
+ * a number, and the first is used. */
+static __always_inline __u16 route_number(const struct go_route *r)
+{
+	__u16 *known = bpf_map_lookup_elem(&go_routes, r), number;
+	__u32 key;
+
+	if (known)
+		return *known;
+	if (go_last_route >= ROUTES - 1)
+		return 0;
+	key = __sync_fetch_and_add(&go_last_route, 1) + 1;
+	if (key >= ROUTES || bpf_map_update_elem(&go_route_texts, &key, r, BPF_ANY))
+		return 0;
+	number = key;
+	bpf_map_update_elem(&go_routes, r, &number, BPF_NOEXIST);
+	known = bpf_map_lookup_elem(&go_routes, r);
+	return known ? *known : 0;
+}
+
+static __always_inline bool tell(const struct go_told *told)
+{
+	if (!bpf_ringbuf_output(&socket_events, (void *)told, sizeof(*told), BPF_RB_NO_WAKEUP))
+		return true;
+	go_count(G_RING);
+	return false;
+}
+
+/* Where net/http.(*ServeMux).ServeHTTP has just called findHandler, which has five results in
+ * registers. The last is the *pattern, which begins with the string that the program gave. Where
+ * one ServeMux calls another the inner one is the last to come by. */
+SEC("uprobe")
+int go_route(struct pt_regs *ctx)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32, pattern = GO_ARG5(ctx);
+	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
+	struct go_process *p = go_process(tgid);
+	struct go_route r = {};
+	struct {
+		__u64 at, len;
+	} s;
+	struct seg only = {};
+	struct thread *t;
+	__u16 number;
+	bool told;
+
+	if (!p || !pattern)
+		return 0; /* no pattern, no route */
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!takes_part(t)) {
+		go_ask(p);
+		return 0;
+	}
+	if (!serves(t, &only))
+		return 0;
+	if (bpf_probe_read_user(&s, sizeof(s), (void *)pattern)) {
+		go_count(G_UNREADABLE);
+		return 0;
+	}
+	if (!s.len || s.len > ROUTE_MAX) {
+		go_count(G_UNROUTED);
+		return 0;
+	}
+	barrier_var(s.len);
+	if (s.len > ROUTE_MAX || bpf_probe_read_user(r.text, s.len, (void *)s.at)) {
+		go_count(G_UNREADABLE);
+		return 0;
+	}
+	number = route_number(&r);
+	if (!number) {
+		go_count(G_UNROUTED);
+		return 0;
+	}
+	if (t->kind == PART_TURNS) {
+		told = serving_route(only.parent_conn, only.parent_seq, number);
+		go_count(told ? G_ROUTED : G_UNROUTED);
+		return 0;
+	}
+	told = tell(&(struct go_told){
+		.kind = TOLD_ROUTE,
+		.conn = only.parent_conn,
+		.stream = only.parent_seq,
+		.tgid = tgid,
+		.route = number,
+	});
+	if (told)
+		go_count(G_ROUTED);
+	return 0;
+}
+
+/* The goroutine that reads the frames of a server's connection of net/http or
+ * golang.org/x/net/http2, by the *serverConn. */
+struct server_conn {
+	__u64 at;
+	__u64 tgid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384); /* connections that are open; what falls out has no parents */
+	__type(key, struct server_conn);
+	__type(value, struct goroutine);
+} go_readers SEC(".maps");
+
+/* (*serverConn).readFrames, once for each connection. */
+SEC("uprobe")
+int go_reads(struct pt_regs *ctx)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct server_conn key = {.at = GO_ARG1(ctx), .tgid = tgid};
+	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
+
+	if (go_process(tgid) && bpf_map_update_elem(&go_readers, &key, &g, BPF_ANY))
+		go_count(G_FULL);
+	return 0;
+}
+
+static __always_inline void serve_stream(struct goroutine *g, const struct thread *reads, __u32 stream)
+{
+	struct thread t = {
+		.kind = PART_STREAM,
+		.conn = {reads->conn[0]},
+		.seq = {stream},
+		.decided = {reads->decided[0]},
+	};
+
+	take_part(g, &t);
+	go_count(G_STREAMS);
+}
+
+/* (*serverConn).runHandler(rw *responseWriter, …), on the goroutine that serves a request. The
+ * writer leads to its state, and that to the stream, of which the first two members are the
+ * *serverConn and the number. */
+SEC("uprobe")
+int go_stream(struct pt_regs *ctx)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32, state, at;
+	struct server_conn key = {.at = GO_ARG1(ctx), .tgid = tgid};
+	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid}, *reader;
+	struct {
+		__u64 conn;
+		__u32 id;
+	} stream = {};
+	struct thread *t;
+
+	if (!go_process(tgid))
+		return 0;
+	reader = bpf_map_lookup_elem(&go_readers, &key);
+	t = reader ? bpf_map_lookup_elem(&go_goroutines, reader) : 0;
+	if (!t || t->kind != PART_READS)
+		return 0; /* not a connection that is observed */
+	if (bpf_probe_read_user(&state, sizeof(state), (void *)GO_ARG2(ctx)) ||
+	    bpf_probe_read_user(&at, sizeof(at), (void *)state) ||
+	    bpf_probe_read_user(&stream, 12, (void *)at) || stream.conn != key.at) {
+		go_count(G_UNREADABLE);
+		return 0;
+	}
+	serve_stream(&g, t, stream.id);
+	return 0;
+}
+
+/* golang.org/x/net/http2/hpack.HeaderField, of which a flag follows. */
+struct field {
+	__u64 name, name_len, value, value_len;
+};
+#define FIELD_SIZE 40
+#define PSEUDO_FIELDS 4 /* :method, :scheme, :path, :authority come first (RFC 9113 section 8.3) */
+
+/* Tells the method of a call, from the fields that were decoded: at list is their slice. */
+__noinline int tell_method(__u32 tgid, __u64 conn, __u32 stream, __u64 list)
+{
+	struct go_told told = {.kind = TOLD_METHOD, .conn = conn, .stream = stream, .tgid = tgid};
+	struct go_route r = {};
+	struct {
+		__u64 at, len;
+	} fields;
+	struct field f;
+	__u64 name;
+
+	if (bpf_probe_read_user(&fields, sizeof(fields), (void *)list))
+		return 0;
+	for (int i = 0; i < PSEUDO_FIELDS; i++) {
+		if (i >= fields.len)
+			return 0;
+		if (bpf_probe_read_user(&f, sizeof(f), (void *)(fields.at + i * FIELD_SIZE)))
+			return 0;
+		name = 0;
+		if (f.name_len != 5 || bpf_probe_read_user(&name, 5, (void *)f.name) ||
+		    name != 0x687461703aULL) /* ":path" */
+			continue;
+		name = f.value_len;
+		barrier_var(name);
+		if (!name || name > ROUTE_MAX || bpf_probe_read_user(r.text, name, (void *)f.value))
+			return 0;
+		told.route = route_number(&r);
+		if (!told.route)
+			go_count(G_UNROUTED);
+		else if (tell(&told))
+			go_count(G_ROUTED);
+		return 0;
+	}
+	return 0;
+}
+
+/* google.golang.org/grpc: (*http2Server).operateHeaders(frame *MetaHeadersFrame, …), on the
+ * goroutine that reads, which then starts one for the call. The first member of the frame is
+ * the *HeadersFrame, which begins with the header; the number of the stream is at 8. */
+static __always_inline int grpc_call(struct pt_regs *ctx, __u64 frame)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32, head;
+	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
+	struct thread *t;
+	__u32 stream;
+
+	if (!go_process(tgid))
+		return 0;
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!t || (t->kind != PART_READS && t->kind != PART_STREAM))
+		return 0;
+	if (bpf_probe_read_user(&head, sizeof(head), (void *)frame) ||
+	    bpf_probe_read_user(&stream, sizeof(stream), (void *)(head + 8))) {
+		go_count(G_UNREADABLE);
+		return 0;
+	}
+	if (t->decided[0])
+		tell_method(tgid, t->conn[0], stream, frame + 8);
+	serve_stream(&g, t, stream);
+	return 0;
+}
+
+SEC("uprobe")
+int go_grpc_call(struct pt_regs *ctx)
+{
+	return grpc_call(ctx, GO_ARG2(ctx));
+}
+
+/* The same where a context comes first. */
+SEC("uprobe")
+int go_grpc_call_ctx(struct pt_regs *ctx)
+{
+	return grpc_call(ctx, GO_ARG4(ctx));
+}
+
+/* At the call of executeAndPut(f, item) in (*http2Client).NewStream: what the item, an
+ * interface, points to is written by another goroutine. */
+SEC("uprobe")
+int go_grpc_hand(struct pt_regs *ctx)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct handed key = {.request = GO_ARG4(ctx), .tgid = tgid};
+	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
+	struct go_process *p = go_process(tgid);
+	struct seg only = {};
+	struct thread *t;
+
+	if (!p)
+		return 0;
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!t || !serves(t, &only)) {
+		go_ask(p);
+		bpf_map_delete_elem(&go_handed, &key);
+	} else if (bpf_map_update_elem(&go_handed, &key, t, BPF_ANY)) {
+		go_count(G_FULL);
+	}
+	return 0;
+}
+
+/* On the goroutine that writes. The item begins with the number of its stream. */
+static __always_inline int grpc_take(struct pt_regs *ctx, __u64 item)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
+	struct handed key = {.request = item, .tgid = tgid};
+	struct thread writes = {.kind = PART_WRITES}, *t;
+	struct go_told told = {.kind = TOLD_CALL, .conn = g.g, .tgid = tgid};
+	struct seg only = {};
+
+	if (!go_process(tgid))
+		return 0;
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!t || t->kind != PART_WRITES)
+		take_part(&g, &writes);
+	t = bpf_map_lookup_elem(&go_handed, &key);
+	if (!t)
+		return 0; /* it is made for no request */
+	if (serves(t, &only)) {
+		if (bpf_probe_read_user(&told.stream, sizeof(told.stream), (void *)item)) {
+			go_count(G_UNREADABLE);
+			return 0;
+		}
+		told.parent_conn = only.parent_conn;
+		told.parent_seq = only.parent_seq;
+		if (tell(&told))
+			go_count(G_CALLS);
+	}
+	bpf_map_delete_elem(&go_handed, &key);
+	return 0;
+}
+
+/* (*loopyWriter).clientHeaderHandler(item) */
+SEC("uprobe")
+int go_grpc_take(struct pt_regs *ctx)
+{
+	return grpc_take(ctx, GO_ARG2(ctx));
+}
+
+/* (*loopyWriter).originateStream(stream, item) of older versions */
+SEC("uprobe")
+int go_grpc_take_old(struct pt_regs *ctx)
+{
+	return grpc_take(ctx, GO_ARG3(ctx));
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -45,8 +45,10 @@ struct seg {
 	__u8 dir;
 	__u8 starts; /* begins with a message that the kernel recognized */
 	__u8 decided; /* of a request: enum decision */
-	__u8 goroutine; /* the parent is that of a goroutine, not of a thread */
-	__u8 pad[3];
+	__u8 goroutine; /* 1: the parent is that of a goroutine, not of a thread; 2: it is the
+			 * goroutine that writes: see struct go_told */
+	__u8 pad;
+	__u16 route; /* of a response: see go_request */
 };
 
 /* Whether the trace of a request is kept. */
@@ -79,7 +81,8 @@ struct summary {
 	__u8 method; /* enum method */
 	__u8 minor;  /* of the version of HTTP/1 */
 	__u8 target_len;
-	__u8 pad[3];
+	__u8 pad;
+	__u16 route; /* see go_request */
 	__u8 target[TARGET_MAX]; /* only where it is wanted */
 };
 #define UNKNOWN_SIZE (~0U)

@@ -67,7 +67,7 @@ struct conn {
 	__u8 parent_goroutine;
 	__u8 decided;
 	__u8 method; /* set when the exchange may be told in a summary */
-	__u8 minor;
+	__u8 minor;	/* of the version of HTTP/1; of HTTP/2: its first bytes were seen */
 	__u8 target_at; /* of its target */
 	__u8 target_len;
 	__u8 end;	/* enum role, as far as the socket tells which end it is */
@@ -82,6 +82,7 @@ struct conn {
 	__u64 owner;	 /* of a plaintext: the library's object that has it, 0 until known */
 	__u8 slot;	 /* of a plaintext: the scratch buffer in use */
 	__u8 epoch;	 /* of an encrypted one: what tls_followed was when plain was made */
+	__u16 route;	 /* of the last response: see go_request */
 	__u32 passed[2]; /* of a plaintext: bytes so far, which stand for sequence numbers */
 	__u32 stored_other; /* where the other direction was when it was stored */
 	struct h2 h2[2];
@@ -166,6 +167,8 @@ struct thread {
 	__u64 conn[OPEN_MAX];
 	__u32 seq[OPEN_MAX];
 	__u8 decided[OPEN_MAX];
+	__u8 kind; /* of a goroutine: enum part */
+	__u8 pad[3];
 };
 
 struct {
@@ -240,6 +243,7 @@ __noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 	return 0;
 }
 
+/* Gives the request's route: see go_request. */
 __noinline int thread_done(__u64 id)
 {
 	struct thread *t;

@@ -43,6 +43,33 @@ struct goroutine {
 	__u64 tgid;
 };
 
+/* What a goroutine does. On a connection of HTTP/2 several requests are under way at a time,
+ * so one goroutine reads and one may write for all, and one serves each. */
+enum part {
+	PART_TURNS,  /* it takes part in requests that come one at a time */
+	PART_READS,  /* it reads all requests of the connection conn[0]; decided[0]: the first
+		      * bytes of that were not seen, so its headers may be unreadable */
+	PART_STREAM, /* it takes part in the request on stream seq[0] of the connection conn[0];
+		      * decided[0] as above */
+	PART_WRITES, /* it writes for others: see struct go_told */
+};
+
+/* What is told to user space beside the bytes of HTTP/2, which it joins by the stream. */
+enum { TOLD_ROUTE, TOLD_CALL, TOLD_METHOD };
+
+struct go_told {
+	__u64 conn;	   /* of the request that is served; of a call the goroutine that writes it */
+	__u64 parent_conn; /* of a call: what it is made for */
+	__u32 parent_seq;
+	__u32 tgid;
+	__u32 stream;
+	__u16 route; /* see go_request; of a method of gRPC the same */
+	__u8 kind;
+	__u8 pad;
+};
+
+const struct go_told *go_told_type __attribute__((unused)); /* for generated code */
+
 /* The requests of a goroutine. What falls out has no parent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -58,7 +85,8 @@ struct {
 struct go_request {
 	__u64 conn;
 	__u32 seq;
-	__u32 pad;
+	__u16 route; /* a number for the pattern that the program chose; 0: none yet */
+	__u16 pad;
 };
 
 #define GO_BUCKETS 4096
@@ -99,19 +127,43 @@ static __always_inline void serving_add(__u64 id, __u32 seq)
 			way = i;
 	way &= GO_WAYS - 1;
 	b->r[way].seq = seq;
+	b->r[way].route = 0;
 	b->r[way].conn = id;
 }
 
-static __always_inline void serving_remove(__u64 id)
+/* Gives the request's route. */
+static __always_inline __u16 serving_remove(__u64 id)
+{
+	struct go_bucket *b = go_bucket(id);
+	__u16 route = 0;
+
+	if (!b)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < GO_WAYS; i++) {
+		if (b->r[i].conn == id) {
+			route = b->r[i].route;
+			b->r[i].conn = 0;
+		}
+	}
+	return route;
+}
+
+/* Notes the route of a request that is being served. */
+static __always_inline bool serving_route(__u64 id, __u32 seq, __u16 route)
 {
 	struct go_bucket *b = go_bucket(id);
 
-	if (!b)
-		return;
+	if (!b || !id)
+		return false;
 #pragma unroll
-	for (int i = 0; i < GO_WAYS; i++)
-		if (b->r[i].conn == id)
-			b->r[i].conn = 0;
+	for (int i = 0; i < GO_WAYS; i++) {
+		if (b->r[i].conn == id && b->r[i].seq == seq) {
+			b->r[i].route = route;
+			return true;
+		}
+	}
+	return false;
 }
 
 static __always_inline bool serving_has(__u64 id, __u32 seq)
@@ -198,7 +250,7 @@ __noinline int goroutine_open(__u64 id, __u32 seq, __u8 decided)
 		return 0;
 	serving_add(id, seq);
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (t) {
+	if (t && t->kind == PART_TURNS) {
 		thread_add(t, id, seq, decided);
 		return 0;
 	}
@@ -207,18 +259,62 @@ __noinline int goroutine_open(__u64 id, __u32 seq, __u8 decided)
 	return 0;
 }
 
+/* A server of net/http lets another goroutine wait for one byte more while it answers. When that
+ * is the first one of the next request, it is not the goroutine that serves this. */
+__noinline int goroutine_next(__u64 id, __u32 seq, __u8 decided)
+{
+	return go_here() ? goroutine_open(id, seq, decided) : 0;
+}
+
+/* Gives the request's route. */
 __noinline int goroutine_done(__u64 id)
 {
+	__u16 route = serving_remove(id);
 	struct goroutine g;
 	struct thread *t;
 
-	serving_remove(id);
 	if (!current_goroutine(&g))
-		return 0;
+		return route;
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
 	if (t)
 		thread_remove(t, id);
+	return route;
+}
+
+/* Notes that the goroutine reads the requests of a connection of HTTP/2. */
+__noinline int goroutine_reads(__u64 id, __u8 late)
+{
+	struct thread fresh = {.kind = PART_READS, .conn = {id}, .decided = {late}}, *t;
+	struct go_process *p = go_here();
+	struct goroutine g;
+
+	if (!p || !current_goroutine(&g))
+		return 0;
+	p->serves = 1;
+	t = bpf_map_lookup_elem(&go_goroutines, &g);
+	if (!t || t->conn[0] != id)
+		bpf_map_update_elem(&go_goroutines, &g, &fresh, BPF_ANY);
 	return 0;
+}
+
+/* Names the request of a goroutine that is not answered, if it is one. */
+static __always_inline bool serves(const struct thread *t, struct seg *s)
+{
+	switch (t->kind) {
+	case PART_TURNS:
+		thread_only(t, s);
+		if (serving_has(s->parent_conn, s->parent_seq))
+			return true;
+		break;
+	case PART_STREAM: /* user space knows when it is over */
+		s->parent_conn = t->conn[0];
+		s->parent_seq = t->seq[0];
+		return true;
+	}
+	s->parent_conn = 0;
+	s->parent_seq = 0;
+	s->decided = UNDECIDED;
+	return false;
 }
 
 /* Names the request that the goroutine takes part in, if it is one and not answered. */
@@ -230,19 +326,14 @@ static __always_inline void goroutine_only(struct go_process *p, struct seg *s)
 	if (!current_goroutine(&g))
 		return;
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (!takes_part(t)) {
-		go_ask(p);
-		return;
-	}
-	thread_only(t, s);
-	if (serving_has(s->parent_conn, s->parent_seq)) {
+	if (t && t->kind == PART_WRITES) {
+		s->parent_conn = g.g;
+		s->goroutine = 2;
+	} else if (takes_part(t) && serves(t, s)) {
 		s->goroutine = 1;
-		return;
+	} else {
+		go_ask(p);
 	}
-	go_ask(p);
-	s->parent_conn = 0;
-	s->parent_seq = 0;
-	s->decided = UNDECIDED;
 }
 
 #endif

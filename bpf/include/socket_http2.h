@@ -91,6 +91,7 @@ __noinline int h2_walk(struct conn *c, struct scratch *sc, __u32 d, __u32 seq, _
 	sc->starts = 0;
 	if (n >= 4 && FOUR(b[0], b[1], b[2], b[3]) == FOUR('P', 'R', 'I', ' ')) {
 		h->frame = seq + H2_PREFACE;
+		c->minor = 1;
 		h->state = H2_KNOWN;
 		h->data = H2_OTHER;
 	} else if (h->state == H2_UNKNOWN) {
@@ -168,6 +169,8 @@ __noinline int h2_report(struct conn *c, struct scratch *sc, __u32 what, __u32 s
 		if (c->role == ROLE_CLIENT) {
 			thread_parent(c);
 			name_request(s, c);
+		} else {
+			goroutine_reads(c->id, !c->minor);
 		}
 	}
 	c->pos[d] += n;

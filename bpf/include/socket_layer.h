@@ -223,6 +223,8 @@ static __always_inline void send_segment(struct conn *c, int d, struct scratch *
 	if (is_request) {
 		name_request(s, c);
 		lost += starts;
+	} else if (starts) {
+		s->route = c->route;
 	}
 	c->pos[d] += len;
 	c->next[d] = seq + len;
@@ -443,8 +445,11 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		}
 	}
 	most = forget(sc->last, most);
-	if (is_request)
+	if (is_request) {
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
+		if (unlikely(!turn && c->turn_bytes == len + 1) && one_at_a_time && c->role == ROLE_SERVER)
+			goroutine_next(c->id, seq - 1, c->decided);
+	}
 	if (starts || fresh || is_rest(len, c->proto, turn))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	else
@@ -471,7 +476,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		}
 	} else if (starts && one_at_a_time) {
 		if (c->role == ROLE_SERVER && !is_interim(look, c->proto))
-			thread_done(c->id);
+			c->route = thread_done(c->id);
 		if (ready && accepted && may_summarize(c, now) && seq == c->next[d] &&
 		    other_seq == c->next[!d] && summarize(c, d, sc, look, ready, len, src, now)) {
 			c->next[d] = seq + len;

@@ -507,6 +507,7 @@ static __always_inline void send_summary(struct conn *c, struct scratch *sc, __u
 	s->method = c->method;
 	s->minor = c->minor;
 	s->target_len = c->target_len;
+	s->route = c->route;
 	if (c->target_len) {
 		__builtin_memcpy(s->target, c->request + (c->target_at & 15), TARGET_MAX);
 		size = sizeof(*s);

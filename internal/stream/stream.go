@@ -144,6 +144,8 @@ type Summary struct {
 	Status                    uint16
 	Method                    Method
 	Minor                     uint8 // of the version
+	// Route is that of segment.Tag.
+	Route uint16
 }
 
 // Sampling says what the kernel drops, and what its Summaries hold.
@@ -171,6 +173,27 @@ const (
 // Summarizer is a Handler that takes summaries, in the order of the segments.
 type Summarizer interface {
 	Summary(s *Summary)
+}
+
+// Routes is a Source that knows which routes the programs that serve requests chose for them.
+type Routes interface {
+	// Route is the pattern of a route by its number in a Tag or a Summary, as the program wrote
+	// it. It is empty when it is not known.
+	Route(number uint16) string
+}
+
+// Routed is a Handler of a protocol with streams that takes the number of a route, as in a Tag, for
+// the request on one of them, before its response. method tells that the text of that number is the
+// path of a call of gRPC, "/package.Service/Method".
+type Routed interface {
+	Routed(stream uint32, route uint16, method bool)
+}
+
+// Callers is a Source that knows what calls are made for that one goroutine writes for others.
+type Callers interface {
+	// Caller is the request for which the call on a stream was made that the writer wrote, as
+	// in Ref, once. It is zero when there is none, or it is not known.
+	Caller(pid uint32, writer uint64, stream uint32) Ref
 }
 
 // Source is what the socket Daemon offers to Instruments.

@@ -125,6 +125,16 @@ func (t *Table) Summary(h Handle, s *Summary, now uint64) bool {
 	return ok
 }
 
+// Routed hands the route of a stream's request on, or its method of gRPC, and tells whether somebody
+// took it.
+func (t *Table) Routed(h Handle, stream uint32, route uint16, method bool) bool {
+	to, ok := h.e.handler.(Routed)
+	if ok {
+		to.Routed(stream, route, method)
+	}
+	return ok
+}
+
 // EOF tells the handler that a direction has ended.
 func (t *Table) EOF(h Handle, d Direction, ts uint64) {
 	if h.e.handler != nil {

@@ -17,19 +17,32 @@ const (
 	countTaken
 	countUnreadable
 	countFull
+	countRouted
+	countUnrouted
+	countStreams
+	countCalls
+	countRing
 	numCounts
 )
 
 // Counts implements [probe.Accountant]. The unit is goroutines that were told which request
-// they take part in: when they were started, or when they took one to write it.
+// they take part in: when they were started, when they began to serve one, or when they took one to
+// write it. To that come the routes that were chosen for requests, and the calls that one goroutine
+// wrote for another.
 func (i *instrument) Counts() probe.Counts {
 	var n [numCounts]uint64
 	for at := range n {
 		n[at] = i.counter(uint32(at))
 	}
-	c := probe.Counts{Seen: n[countStarted] + n[countTaken] + n[countUnreadable]}
-	c.Delivered = n[countStarted] + n[countTaken] - min(n[countFull], n[countStarted]+n[countTaken])
-	c.Lost[probe.MapFull] = c.Seen - n[countUnreadable] - c.Delivered
+	told := n[countStarted] + n[countTaken] + n[countStreams]
+	full := min(n[countFull], told)
+	joined := n[countRouted] + n[countCalls]
+	unheard := min(i.unheard(), joined)
+	c := probe.Counts{Seen: told + n[countUnreadable] + joined + n[countUnrouted] + n[countRing]}
+	c.Delivered = told - full + joined - unheard
+	c.Lost[probe.MapFull] = full + n[countUnrouted]
+	c.Lost[probe.RingFull] = n[countRing]
+	c.Lost[probe.Unmatched] = unheard
 	c.Lost[probe.Undecodable] = n[countUnreadable]
 	i.queued.Lock()
 	missed := i.missed
@@ -49,6 +62,14 @@ func (i *instrument) Counts() probe.Counts {
 		}
 	}
 	return c
+}
+
+// unheard is what the Daemon could not join.
+func (i *instrument) unheard() uint64 {
+	if i.socket == nil {
+		return 0
+	}
+	return i.socket.Unheard()
 }
 
 func (i *instrument) counter(index uint32) uint64 {

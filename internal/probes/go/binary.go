@@ -19,6 +19,10 @@ type binary struct {
 	curg    uint32
 	hooks   []hook
 	starts  []hook // only for a program that asks for them: they cost most
+	// noRoutes says why the routes of requests are not known, in a program that may have some.
+	noRoutes error
+	// noStreams and noCalls say why what servers of HTTP/2 call, and calls of gRPC, have no parents.
+	noStreams, noCalls error
 }
 
 // hook is a program of the object and where to attach it.
@@ -33,6 +37,8 @@ const (
 	runqput   = "runtime.runqput"
 	roundTrip = "net/http.(*persistConn).roundTrip"
 	write     = "net/http.(*Request).write"
+	serveMux  = "net/http.(*ServeMux).ServeHTTP"
+	findRoute = "net/http.(*ServeMux).findHandler"
 )
 
 var errNotGo = errors.New("it is no Go program")
@@ -47,7 +53,7 @@ func examine(open *os.File, k uprobe.Kernel) (*binary, error) {
 	if b.curg, err = curgOf(f); err != nil {
 		return nil, err
 	}
-	fns, err := f.Funcs(newproc, runqput, roundTrip, write)
+	fns, err := f.Funcs(functions()...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,21 +65,76 @@ func examine(open *os.File, k uprobe.Kernel) (*binary, error) {
 		return nil, fmt.Errorf("%s calls %s %d times, not once", newproc, runqput, len(calls))
 	}
 	b.starts = []hook{{"go_start", calls}}
+	if route, ok := fns[serveMux]; ok {
+		points, err := routes(f, route, fns, k)
+		if err != nil {
+			b.noRoutes = err
+		} else {
+			b.hooks = append(b.hooks, hook{"go_route", points})
+		}
+	}
 	hand, ok1 := fns[roundTrip]
 	take, ok2 := fns[write]
-	if !ok1 || !ok2 {
-		return b, nil
-	}
-	for _, h := range []struct {
-		program string
-		fn      uprobe.Func
-		args    int
-	}{{"go_hand", hand, 2}, {"go_take", take, 1}} {
-		p, err := f.Entry(h.fn, uprobe.Want{ABI: uprobe.Go, Args: h.args}, k)
-		if err != nil {
+	if ok1 && ok2 {
+		if err := b.enter(f, k, entry{"go_hand", hand, 2}, entry{"go_take", take, 1}); err != nil {
 			return nil, err
 		}
-		b.hooks = append(b.hooks, hook{h.program, []uprobe.Point{p}})
+	}
+	if err := b.streams(f, fns, k); err != nil {
+		b.noStreams = err
+	}
+	if err := b.grpc(f, fns, k); err != nil {
+		b.noCalls = err
 	}
 	return b, nil
+}
+
+// entry is a program at a function's entry, and how many registers of arguments it needs there.
+type entry struct {
+	program string
+	fn      uprobe.Func
+	args    int
+}
+
+// enter adds all of them or none.
+func (b *binary) enter(f *uprobe.File, k uprobe.Kernel, entries ...entry) error {
+	var hooks []hook
+	for _, e := range entries {
+		p, err := f.Entry(e.fn, uprobe.Want{ABI: uprobe.Go, Args: e.args}, k)
+		if err != nil {
+			return err
+		}
+		hooks = append(hooks, hook{e.program, []uprobe.Point{p}})
+	}
+	b.hooks = append(b.hooks, hooks...)
+	return nil
+}
+
+// routed is the first minor version of Go whose net/http.ServeMux has patterns.
+const routed = 22
+
+// found are the registers of what findHandler returns, up to the pattern: a Handler, a string, a
+// *pattern.
+const found = 5
+
+// routes finds where a ServeMux has chosen a pattern.
+func routes(f *uprobe.File, serve uprobe.Func, fns map[string]uprobe.Func, k uprobe.Kernel) ([]uprobe.Point, error) {
+	if minor, ok := minorOf(f.GoVersion()); !ok || minor < routed {
+		return nil, fmt.Errorf("it was built with %s, and a ServeMux has patterns since Go 1.%d", f.GoVersion(), routed)
+	}
+	find, ok := fns[findRoute]
+	if !ok {
+		return nil, fmt.Errorf("it has no %s", findRoute)
+	}
+	points, err := f.After(serve, find, uprobe.Go, found, k)
+	if err != nil {
+		return nil, err
+	}
+	if len(points) != 1 {
+		return nil, fmt.Errorf("%s calls %s %d times, not once", serveMux, findRoute, len(points))
+	}
+	if points[0].Slow {
+		return nil, fmt.Errorf("this kernel cannot emulate an instruction behind the choice: %s", points[0])
+	}
+	return points, nil
 }

@@ -9,14 +9,24 @@
 // which request a goroutine takes part in, so that their spans get the right parent.
 //
 // The goroutine that runs a system call is known without a probe: a register still has it.
-// Three uprobes, each at an instruction that the kernel emulates, tell the rest: a goroutine
+// Uprobes, each at an instruction that the kernel emulates, tell the rest: a goroutine
 // takes part in the request of the one that started it (runtime.newproc); and in net/http
 // the goroutine that writes to a connection of a client works for the one that made the
 // request (persistConn.roundTrip, Request.write). The one at runtime.newproc costs most, since
 // net/http's server starts a goroutine for each request: it is attached to programs that get
 // requests when the first of them calls somebody from a goroutine that no request is known of.
-// HTTP/2 clients, database/sql and others that write on the caller's goroutine, or on one
-// started for it, need no more.
+// HTTP/2 clients of net/http, database/sql and others that write on the caller's goroutine, or on
+// one started for it, need no more.
+//
+// On a connection of HTTP/2 one goroutine reads all requests, and in gRPC one writes all calls. Which
+// goroutine serves which stream is told by one hit for each request (serverConn.runHandler of net/http,
+// operateHeaders of gRPC); for whom a call of gRPC is written by two (http2Client.NewStream, loopyWriter),
+// which user space joins to the bytes by the number of the stream.
+//
+// One hit behind the choice of net/http.ServeMux (Go 1.22) tells the pattern of a request, which the
+// Instrument http makes http.route of. Routers of others (gorilla/mux, chi, gin, echo) keep what they
+// chose in structures that change with their versions, and are not looked into: the Instrument's
+// configuration has routes for them.
 //
 // A request is over for its goroutines when its response begins. What they send later has
 // no parent.

@@ -52,8 +52,9 @@ func Factory() probe.Factory {
 func variants() []probe.Variant {
 	loses := []string{
 		"the parent of what a goroutine does that was handed a request by a channel of the program's own",
-		"the parent of calls made with gRPC, and of what HTTP/2 servers call",
 		"the parent of what a goroutine does that was started for a request, in the first moments in which a program calls others so",
+		"the parent of what a server of gRPC with a fixed number of workers calls",
+		"the parent and the route of what comes to net/http over HTTP/2, on connections that were there before the probe",
 	}
 	return []probe.Variant{
 		{Name: uprobeMulti, Loses: loses, Spec: loadObject, Adapt: uprobe.Multi},

@@ -92,12 +92,14 @@ func (i *instrument) Load(_ context.Context, l *probe.Loading) error {
 		return err
 	}
 	i.coll, i.multi = coll, l.Variant.Name == uprobeMulti
+	i.socket.GoRoutes(coll.Maps["go_route_texts"])
 	return nil
 }
 
 // Close implements [probe.Probe].
 func (i *instrument) Close() error {
 	if i.coll != nil {
+		i.socket.GoRoutes(nil)
 		i.coll.Close()
 		i.coll = nil
 	}
@@ -123,6 +125,15 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 		log.Warn("Goroutines that a Go program starts are not followed", zap.Error(err))
 	}
 	log.Info("Goroutines of a Go program are followed", zap.String("toolchain", b.version))
+	for what, err := range map[string]error{
+		"The routes of its requests are not known":                b.noRoutes,
+		"What its requests of HTTP/2 are served by is not known":  b.noStreams,
+		"What its calls of gRPC are made for is not always known": b.noCalls,
+	} {
+		if err != nil {
+			log.Info(what, zap.Error(err))
+		}
+	}
 	return a
 }
 

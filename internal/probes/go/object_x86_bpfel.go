@@ -67,7 +67,7 @@ type objectConn struct {
 	Owner           uint64
 	Slot            uint8
 	Epoch           uint8
-	_               [2]byte
+	Route           uint16
 	Passed          [2]uint32
 	StoredOther     uint32
 	H2              [2]struct {
@@ -94,7 +94,8 @@ type objectConn struct {
 		Starts     uint8
 		Decided    uint8
 		Goroutine  uint8
-		Pad        [3]uint8
+		Pad        uint8
+		Route      uint16
 	}
 	Request [512]uint8
 	Beyond  uint64
@@ -103,10 +104,11 @@ type objectConn struct {
 type objectGoBucket struct {
 	_ structs.HostLayout
 	R [4]struct {
-		_    structs.HostLayout
-		Conn uint64
-		Seq  uint32
-		Pad  uint32
+		_     structs.HostLayout
+		Conn  uint64
+		Seq   uint32
+		Route uint16
+		Pad   uint16
 	}
 }
 
@@ -115,6 +117,11 @@ type objectGoProcess struct {
 	Curg   uint32
 	Serves uint16
 	Asks   uint16
+}
+
+type objectGoRoute struct {
+	_    structs.HostLayout
+	Text [128]uint8
 }
 
 type objectGoroutine struct {
@@ -185,7 +192,8 @@ type objectRec struct {
 		Starts     uint8
 		Decided    uint8
 		Goroutine  uint8
-		Pad        [3]uint8
+		Pad        uint8
+		Route      uint16
 	}
 }
 
@@ -199,12 +207,19 @@ type objectScratch struct {
 	Data      [25088]uint8
 }
 
+type objectServerConn struct {
+	_    structs.HostLayout
+	At   uint64
+	Tgid uint64
+}
+
 type objectThread struct {
 	_       structs.HostLayout
 	Conn    [4]uint64
 	Seq     [4]uint32
 	Decided [4]uint8
-	_       [4]byte
+	Kind    uint8
+	Pad     [3]uint8
 }
 
 // Names of all BPF objects in the ELF.
@@ -216,6 +231,9 @@ const (
 	objectMapGoHanded        = "go_handed"
 	objectMapGoMarks         = "go_marks"
 	objectMapGoProcesses     = "go_processes"
+	objectMapGoReaders       = "go_readers"
+	objectMapGoRouteTexts    = "go_route_texts"
+	objectMapGoRoutes        = "go_routes"
 	objectMapGoServing       = "go_serving"
 	objectMapProcConfig      = "proc_config"
 	objectMapProcRules       = "proc_rules"
@@ -225,10 +243,20 @@ const (
 	objectMapSocketEvents    = "socket_events"
 	objectMapSocketScratch   = "socket_scratch"
 	objectMapSocketThreads   = "socket_threads"
+	objectProgGoGrpcCall     = "go_grpc_call"
+	objectProgGoGrpcCallCtx  = "go_grpc_call_ctx"
+	objectProgGoGrpcHand     = "go_grpc_hand"
+	objectProgGoGrpcTake     = "go_grpc_take"
+	objectProgGoGrpcTakeOld  = "go_grpc_take_old"
 	objectProgGoHand         = "go_hand"
+	objectProgGoReads        = "go_reads"
+	objectProgGoRoute        = "go_route"
 	objectProgGoStart        = "go_start"
+	objectProgGoStream       = "go_stream"
 	objectProgGoTake         = "go_take"
 	objectVarGoFollowed      = "go_followed"
+	objectVarGoLastRoute     = "go_last_route"
+	objectVarGoToldType      = "go_told_type"
 	objectVarIdleNs          = "idle_ns"
 	objectVarMaxMisses       = "max_misses"
 	objectVarMaxRequest      = "max_request"
@@ -280,9 +308,17 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
-	GoHand  *ebpf.ProgramSpec `ebpf:"go_hand"`
-	GoStart *ebpf.ProgramSpec `ebpf:"go_start"`
-	GoTake  *ebpf.ProgramSpec `ebpf:"go_take"`
+	GoGrpcCall    *ebpf.ProgramSpec `ebpf:"go_grpc_call"`
+	GoGrpcCallCtx *ebpf.ProgramSpec `ebpf:"go_grpc_call_ctx"`
+	GoGrpcHand    *ebpf.ProgramSpec `ebpf:"go_grpc_hand"`
+	GoGrpcTake    *ebpf.ProgramSpec `ebpf:"go_grpc_take"`
+	GoGrpcTakeOld *ebpf.ProgramSpec `ebpf:"go_grpc_take_old"`
+	GoHand        *ebpf.ProgramSpec `ebpf:"go_hand"`
+	GoReads       *ebpf.ProgramSpec `ebpf:"go_reads"`
+	GoRoute       *ebpf.ProgramSpec `ebpf:"go_route"`
+	GoStart       *ebpf.ProgramSpec `ebpf:"go_start"`
+	GoStream      *ebpf.ProgramSpec `ebpf:"go_stream"`
+	GoTake        *ebpf.ProgramSpec `ebpf:"go_take"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -294,6 +330,9 @@ type objectMapSpecs struct {
 	GoHanded       *ebpf.MapSpec `ebpf:"go_handed"`
 	GoMarks        *ebpf.MapSpec `ebpf:"go_marks"`
 	GoProcesses    *ebpf.MapSpec `ebpf:"go_processes"`
+	GoReaders      *ebpf.MapSpec `ebpf:"go_readers"`
+	GoRouteTexts   *ebpf.MapSpec `ebpf:"go_route_texts"`
+	GoRoutes       *ebpf.MapSpec `ebpf:"go_routes"`
 	GoServing      *ebpf.MapSpec `ebpf:"go_serving"`
 	ProcConfig     *ebpf.MapSpec `ebpf:"proc_config"`
 	ProcRules      *ebpf.MapSpec `ebpf:"proc_rules"`
@@ -310,6 +349,8 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	GoFollowed      *ebpf.VariableSpec `ebpf:"go_followed"`
+	GoLastRoute     *ebpf.VariableSpec `ebpf:"go_last_route"`
+	GoToldType      *ebpf.VariableSpec `ebpf:"go_told_type"`
 	IdleNs          *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses       *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest      *ebpf.VariableSpec `ebpf:"max_request"`
@@ -344,6 +385,9 @@ type objectMaps struct {
 	GoHanded       *ebpf.Map `ebpf:"go_handed"`
 	GoMarks        *ebpf.Map `ebpf:"go_marks"`
 	GoProcesses    *ebpf.Map `ebpf:"go_processes"`
+	GoReaders      *ebpf.Map `ebpf:"go_readers"`
+	GoRouteTexts   *ebpf.Map `ebpf:"go_route_texts"`
+	GoRoutes       *ebpf.Map `ebpf:"go_routes"`
 	GoServing      *ebpf.Map `ebpf:"go_serving"`
 	ProcConfig     *ebpf.Map `ebpf:"proc_config"`
 	ProcRules      *ebpf.Map `ebpf:"proc_rules"`
@@ -362,6 +406,9 @@ func (m *objectMaps) Close() error {
 		m.GoHanded,
 		m.GoMarks,
 		m.GoProcesses,
+		m.GoReaders,
+		m.GoRouteTexts,
+		m.GoRoutes,
 		m.GoServing,
 		m.ProcConfig,
 		m.ProcRules,
@@ -379,6 +426,8 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	GoFollowed      *ebpf.Variable `ebpf:"go_followed"`
+	GoLastRoute     *ebpf.Variable `ebpf:"go_last_route"`
+	GoToldType      *ebpf.Variable `ebpf:"go_told_type"`
 	IdleNs          *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses       *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest      *ebpf.Variable `ebpf:"max_request"`
@@ -392,15 +441,31 @@ type objectVariables struct {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
-	GoHand  *ebpf.Program `ebpf:"go_hand"`
-	GoStart *ebpf.Program `ebpf:"go_start"`
-	GoTake  *ebpf.Program `ebpf:"go_take"`
+	GoGrpcCall    *ebpf.Program `ebpf:"go_grpc_call"`
+	GoGrpcCallCtx *ebpf.Program `ebpf:"go_grpc_call_ctx"`
+	GoGrpcHand    *ebpf.Program `ebpf:"go_grpc_hand"`
+	GoGrpcTake    *ebpf.Program `ebpf:"go_grpc_take"`
+	GoGrpcTakeOld *ebpf.Program `ebpf:"go_grpc_take_old"`
+	GoHand        *ebpf.Program `ebpf:"go_hand"`
+	GoReads       *ebpf.Program `ebpf:"go_reads"`
+	GoRoute       *ebpf.Program `ebpf:"go_route"`
+	GoStart       *ebpf.Program `ebpf:"go_start"`
+	GoStream      *ebpf.Program `ebpf:"go_stream"`
+	GoTake        *ebpf.Program `ebpf:"go_take"`
 }
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
+		p.GoGrpcCall,
+		p.GoGrpcCallCtx,
+		p.GoGrpcHand,
+		p.GoGrpcTake,
+		p.GoGrpcTakeOld,
 		p.GoHand,
+		p.GoReads,
+		p.GoRoute,
 		p.GoStart,
+		p.GoStream,
 		p.GoTake,
 	)
 }

@@ -159,3 +159,10 @@ func (h *handler) Close(reason stream.CloseReason, ts uint64) {
 		h.p.idle = append(h.p.idle, h)
 	}
 }
+
+// Routed implements stream.Routed, after HTTP/1.1 handed the connection over.
+func (h *handler) Routed(number uint32, route uint16, method bool) {
+	if h.next != nil {
+		h.next.Routed(number, route, method)
+	}
+}

@@ -28,6 +28,7 @@ func (h *handler2) exchange(in *http2.Exchange) {
 	a.s, a.peer = s, c
 	a.ex = asHTTP1(in)
 	a.more = moreOf(in)
+	h.tell(in.StreamID, a)
 	a.derive()
 	a.series, a.callSeries = nil, nil
 	switch {
@@ -61,12 +62,17 @@ func (h *handler2) exchange(in *http2.Exchange) {
 	}
 	wire := c.Wire()
 	if c.Role == stream.Client {
-		p.tracer.Client(tracing.Serving(c.Process, in.RequestTag.Parent, &x), wire, &x, a)
+		serving := in.RequestTag.Parent
+		if serving.Writer && p.callers != nil {
+			serving = p.callers.Caller(c.Process.PID, serving.Conn, in.StreamID)
+		}
+		p.tracer.Client(tracing.Serving(c.Process, serving, &x), wire, &x, a)
 	} else {
 		if a.remote.Says() {
 			wire = nil
 		}
-		p.tracer.Server(nil, wire, &x, a)
+		tracing.Served(c.Process, &x)
+		p.tracer.Server(h.thread, wire, &x, a)
 	}
 	a.ex = http1.Exchange{}
 }
@@ -161,7 +167,7 @@ func (a *subject2) derive() {
 		f.failure = resetFailure(&a.more)
 	}
 	if a.peer.Role == stream.Server && !a.more.call {
-		f.route = p.router.match(f.target.path)
+		f.route = p.route(f.target.path, ex.ResponseTag.Route)
 	}
 	f.start = firstOf(ex.RequestStart, ex.RequestEnd, ex.ResponseStart, ex.End)
 	f.end = max(firstOf(ex.ResponseEnd, ex.End), f.start)

@@ -66,7 +66,9 @@ type instrument struct {
 	responseMeta []string
 	tracer       *tracing.Tracer
 	source       stream.Source // since Load
-	bare         bool          // see shed.go
+	routes       stream.Routes // the same, nil when it knows none
+	callers      stream.Callers
+	bare         bool // see shed.go
 	strings      *intern.Strings
 	parsers      *http1.Config
 	second       *second
@@ -143,6 +145,8 @@ func (p *instrument) Load(_ context.Context, l *probe.Loading) error {
 		return err
 	}
 	p.source = s
+	p.routes, _ = s.(stream.Routes)
+	p.callers, _ = s.(stream.Callers)
 	if p.reject() > 0 {
 		return p.sample()
 	}

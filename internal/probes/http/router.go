@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,8 @@ const noRoute = int32(-1)
 // router finds the most specific pattern of a path: segment by segment from
 // the left, a literal one before "{name}" before "{name...}".
 type router struct {
-	patterns []string
+	patterns []string // with those that programs chose
+	learned  []int32  // the index of these, by number: see learn
 	root     *routeNode
 }
 
@@ -30,7 +32,7 @@ func newRouteNode() *routeNode { return &routeNode{leaf: noRoute, multi: noRoute
 
 // newRouter compiles patterns. Its errors name the pattern by its index.
 func newRouter(patterns []string) (*router, error) {
-	r := &router{patterns: patterns, root: newRouteNode()}
+	r := &router{patterns: slices.Clone(patterns), root: newRouteNode()}
 	var errs []error
 	for i, p := range patterns {
 		if err := r.add(int32(i), p); err != nil {

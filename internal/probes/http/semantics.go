@@ -106,7 +106,7 @@ func (p *instrument) derive(c *peer, ex *http1.Exchange, f *facts) {
 	f.failure = failureOf(c.Role, ex)
 	f.route = noRoute
 	if c.Role == stream.Server {
-		f.route = p.router.match(f.target.path)
+		f.route = p.route(f.target.path, ex.ResponseTag.Route)
 	}
 	f.start = firstOf(ex.RequestStart, ex.RequestEnd, ex.ResponseStart, ex.End)
 	f.end = max(firstOf(ex.ResponseEnd, ex.End), f.start)

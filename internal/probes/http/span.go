@@ -143,7 +143,7 @@ func (p *instrument) server(m pcommon.Map, c *peer, ex *http1.Exchange, f *facts
 		m.PutStr(keyQuery, p.strings.Again(&c.query, p.scratch))
 	}
 	if f.route != noRoute {
-		m.PutStr(keyRoute, p.cfg.Routes[f.route])
+		m.PutStr(keyRoute, p.router.patterns[f.route])
 	}
 	if c.RemoteAddress != "" {
 		m.PutStr(keyClientAddress, c.RemoteAddress)
@@ -216,8 +216,11 @@ func (p *instrument) spanName(method uint8, route int32) string {
 		return methods[method]
 	}
 	i := int(route)*len(methods) + int(method)
+	if i >= len(p.names) {
+		p.names = append(p.names, make([]string, i+1-len(p.names))...)
+	}
 	if p.names[i] == "" {
-		p.names[i] = p.spanName(method, noRoute) + " " + p.cfg.Routes[route]
+		p.names[i] = p.spanName(method, noRoute) + " " + p.router.patterns[route]
 	}
 	return p.names[i]
 }

@@ -32,7 +32,7 @@ func (h *handler) Summary(s *stream.Summary) {
 	}
 	p.counts.Seen++
 	if p.metrics != nil {
-		p.metrics.summarize(c, s)
+		p.metrics.summarize(c, s, p.routes)
 	}
 	if p.traces {
 		p.counts.SampledOut++
@@ -42,7 +42,7 @@ func (h *handler) Summary(s *stream.Summary) {
 }
 
 // summarize counts a summary.
-func (a *aggregation) summarize(c *peer, s *stream.Summary) {
+func (a *aggregation) summarize(c *peer, s *stream.Summary, routes stream.Routes) {
 	k := seriesKey{
 		route: noRoute, method: summarized[s.Method], version: s.Minor, status: s.Status,
 		failure: failureOfStatus(c.Role, s.Status), https: c.TLS,
@@ -55,6 +55,9 @@ func (a *aggregation) summarize(c *peer, s *stream.Summary) {
 	}
 	if c.Role == stream.Server && len(s.Target) > 0 {
 		k.route = a.router.match(parseTarget(s.Target, false).path)
+	}
+	if k.route == noRoute {
+		k.route = a.router.learn(routes, s.Route)
 	}
 	series := a.table.Find(&c.cursor, c.Process, c.Role, k, s.Start)
 	a.table.Record(series, durations, durationBounds, float64(s.End-s.Start)/1e9)

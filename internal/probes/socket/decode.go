@@ -35,6 +35,16 @@ const (
 	targetSize  = int(unsafe.Sizeof(objectSummary{}.Target))
 )
 
+// toldSize is that of what the Instrument "go" adds.
+const toldSize = int(unsafe.Sizeof(objectGoTold{}))
+
+// Kinds of it: TOLD_* of bpf/include/socket_goroutine.h.
+const (
+	toldRoute = iota
+	toldCall
+	toldMethod
+)
+
 const unknownSize = 1<<32 - 1
 
 // viewSummary casts a record onto its struct, without the target if that is not
@@ -50,7 +60,7 @@ func viewSummary(raw []byte, to *stream.Summary) *objectSummary {
 	}
 	*to = stream.Summary{
 		Start: r.Start, End: r.End, Target: target[:r.TargetLen], RequestSize: int64(r.RequestSize), ResponseSize: int64(r.ResponseSize),
-		Status: r.Status, Method: stream.Method(r.Method), Minor: r.Minor,
+		Status: r.Status, Method: stream.Method(r.Method), Minor: r.Minor, Route: r.Route,
 	}
 	if r.ResponseSize == unknownSize {
 		to.ResponseSize = -1
@@ -114,8 +124,8 @@ func fill(to *stream.Segment, s *objectSeg, data []byte) (rest []byte) {
 			Start:   s.Start,
 			End:     s.End,
 			Tag: segment.Tag{
-				TID: s.Tid, Seq: s.Seq, Decided: segment.Decision(s.Decided),
-				Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq, Goroutine: s.Goroutine != 0},
+				TID: s.Tid, Seq: s.Seq, Decided: segment.Decision(s.Decided), Route: s.Route,
+				Parent: segment.Ref{Conn: s.ParentConn, Seq: s.ParentSeq, Goroutine: s.Goroutine == 1, Writer: s.Goroutine == 2},
 			},
 		},
 	}

@@ -67,7 +67,7 @@ type objectConn struct {
 	Owner           uint64
 	Slot            uint8
 	Epoch           uint8
-	_               [2]byte
+	Route           uint16
 	Passed          [2]uint32
 	StoredOther     uint32
 	H2              [2]struct {
@@ -132,10 +132,11 @@ type objectFdScratch struct {
 type objectGoBucket struct {
 	_ structs.HostLayout
 	R [4]struct {
-		_    structs.HostLayout
-		Conn uint64
-		Seq  uint32
-		Pad  uint32
+		_     structs.HostLayout
+		Conn  uint64
+		Seq   uint32
+		Route uint16
+		Pad   uint16
 	}
 }
 
@@ -144,6 +145,18 @@ type objectGoProcess struct {
 	Curg   uint32
 	Serves uint16
 	Asks   uint16
+}
+
+type objectGoTold struct {
+	_          structs.HostLayout
+	Conn       uint64
+	ParentConn uint64
+	ParentSeq  uint32
+	Tgid       uint32
+	Stream     uint32
+	Route      uint16
+	Kind       uint8
+	Pad        uint8
 }
 
 type objectGoroutine struct {
@@ -221,7 +234,8 @@ type objectSeg struct {
 	Starts     uint8
 	Decided    uint8
 	Goroutine  uint8
-	Pad        [3]uint8
+	Pad        uint8
+	Route      uint16
 }
 
 type objectSummary struct {
@@ -238,7 +252,8 @@ type objectSummary struct {
 	Method       uint8
 	Minor        uint8
 	TargetLen    uint8
-	Pad          [3]uint8
+	Pad          uint8
+	Route        uint16
 	Target       [104]uint8
 }
 
@@ -247,7 +262,8 @@ type objectThread struct {
 	Conn    [4]uint64
 	Seq     [4]uint32
 	Decided [4]uint8
-	_       [4]byte
+	Kind    uint8
+	Pad     [3]uint8
 }
 
 type objectTlsThread struct {
@@ -306,6 +322,7 @@ const (
 	objectProgSocketUnixSend      = "socket_unix_send"
 	objectProgSocketUnixSent      = "socket_unix_sent"
 	objectVarGoFollowed           = "go_followed"
+	objectVarGoToldType           = "go_told_type"
 	objectVarIdleNs               = "idle_ns"
 	objectVarMaxMisses            = "max_misses"
 	objectVarMaxRequest           = "max_request"
@@ -423,6 +440,7 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
+	GoToldType       *ebpf.VariableSpec `ebpf:"go_told_type"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest       *ebpf.VariableSpec `ebpf:"max_request"`
@@ -519,6 +537,7 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
+	GoToldType       *ebpf.Variable `ebpf:"go_told_type"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest       *ebpf.Variable `ebpf:"max_request"`

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -60,6 +61,9 @@ type daemon struct {
 	wanted     uint32                      // a bit for each registered stream.Proto
 	how        attachPlan
 	hooks      map[string]*ebpf.ProgramSpec
+	routes     atomic.Pointer[ebpf.Map] // of the Instrument "go"
+	callers    map[caller]stream.Ref    // what calls are made for that are about to be written
+	unheard    atomic.Uint64            // what it told and nobody could use
 	counters   *ebpf.Map
 	sweeps     atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
 
@@ -168,6 +172,10 @@ func (d *daemon) record(raw []byte) {
 // take takes one record. It does not when the process is not known.
 func (d *daemon) take(raw []byte) bool {
 	if len(raw) < recSize {
+		if len(raw) == toldSize {
+			d.hear((*objectGoTold)(unsafe.Pointer(unsafe.SliceData(raw))))
+			return true
+		}
 		return d.summary(raw)
 	}
 	r, data, ok := view(raw)

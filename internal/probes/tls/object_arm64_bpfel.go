@@ -67,7 +67,7 @@ type objectConn struct {
 	Owner           uint64
 	Slot            uint8
 	Epoch           uint8
-	_               [2]byte
+	Route           uint16
 	Passed          [2]uint32
 	StoredOther     uint32
 	H2              [2]struct {
@@ -94,7 +94,8 @@ type objectConn struct {
 		Starts     uint8
 		Decided    uint8
 		Goroutine  uint8
-		Pad        [3]uint8
+		Pad        uint8
+		Route      uint16
 	}
 	Request [512]uint8
 	Beyond  uint64
@@ -103,10 +104,11 @@ type objectConn struct {
 type objectGoBucket struct {
 	_ structs.HostLayout
 	R [4]struct {
-		_    structs.HostLayout
-		Conn uint64
-		Seq  uint32
-		Pad  uint32
+		_     structs.HostLayout
+		Conn  uint64
+		Seq   uint32
+		Route uint16
+		Pad   uint16
 	}
 }
 
@@ -179,7 +181,8 @@ type objectRec struct {
 		Starts     uint8
 		Decided    uint8
 		Goroutine  uint8
-		Pad        [3]uint8
+		Pad        uint8
+		Route      uint16
 	}
 }
 
@@ -198,7 +201,8 @@ type objectThread struct {
 	Conn    [4]uint64
 	Seq     [4]uint32
 	Decided [4]uint8
-	_       [4]byte
+	Kind    uint8
+	Pad     [3]uint8
 }
 
 type objectTlsCall struct {
@@ -262,6 +266,7 @@ const (
 	objectProgTlsLeaveWrite      = "tls_leave_write"
 	objectProgTlsSweep           = "tls_sweep"
 	objectVarGoFollowed          = "go_followed"
+	objectVarGoToldType          = "go_told_type"
 	objectVarIdleNs              = "idle_ns"
 	objectVarMaxMisses           = "max_misses"
 	objectVarMaxRequest          = "max_request"
@@ -366,6 +371,7 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
+	GoToldType       *ebpf.VariableSpec `ebpf:"go_told_type"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest       *ebpf.VariableSpec `ebpf:"max_request"`
@@ -456,6 +462,7 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
+	GoToldType       *ebpf.Variable `ebpf:"go_told_type"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest       *ebpf.Variable `ebpf:"max_request"`

@@ -22,6 +22,9 @@ type Ref struct {
 	// Goroutine tells that it is a goroutine that takes part in the request, on whatever
 	// thread, and not a thread.
 	Goroutine bool
+	// Writer tells that Conn is the goroutine that wrote the segment for others, and nothing
+	// else is known.
+	Writer bool
 }
 
 // Tag says where a segment came from. Parsers do not look at it: they carry it from the
@@ -37,6 +40,9 @@ type Tag struct {
 	Parent Ref
 	// Decided is what the capture decided on the trace of the request that begins here.
 	Decided Decision
+	// Route is a number for the route that the serving program chose for the request whose
+	// response begins here. Zero when not known.
+	Route uint16
 }
 
 // Decision says whether a trace is kept.

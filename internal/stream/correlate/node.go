@@ -59,6 +59,16 @@ type Conn struct {
 	last    Exchange
 	lastID  identity
 	hasLast bool
+	// Where several are under way at a time, those that ended last, from next on the oldest.
+	streams bool
+	ended   []ended
+	next    int
+}
+
+// ended is an exchange of a connection with streams.
+type ended struct {
+	x  Exchange
+	id identity
 }
 
 // identity is a context that is known or will be.

@@ -14,6 +14,51 @@ func (c *Correlator) Open(id uint64) *Conn {
 	return conn
 }
 
+// maxEnded is how many exchanges of a connection with streams are remembered: what ends after the
+// request that it was done for ends soon after.
+const maxEnded = 64
+
+// OpenStreams is Open for a connection on which several requests are under way at a time. Seq of
+// its exchanges is what tells them apart.
+func (c *Correlator) OpenStreams(id uint64) *Conn {
+	conn := c.Open(id)
+	conn.streams = true
+	return conn
+}
+
+// streamDone is done for a connection with streams.
+func (conn *Conn) streamDone(c *Correlator, x *Exchange, id identity) {
+	if len(conn.ended) < maxEnded {
+		conn.ended = append(conn.ended, ended{*x, id})
+	} else {
+		conn.ended[conn.next] = ended{*x, id}
+		conn.next = (conn.next + 1) % maxEnded
+	}
+	for i := 0; i < len(conn.waiting); {
+		n := conn.waiting[i]
+		switch {
+		case n.seq != x.Seq:
+			i++
+		case x.serves(n.seq, n.x.RequestTID, n.x.Start):
+			c.stats.InThread++
+			c.adopt(id, n)
+		default:
+			c.stats.Rejected++
+			c.orphan(n)
+		}
+	}
+}
+
+// stream looks for a request among those that have ended.
+func (conn *Conn) stream(seq uint32) *ended {
+	for i := range conn.ended {
+		if conn.ended[i].x.Seq == seq {
+			return &conn.ended[i]
+		}
+	}
+	return nil
+}
+
 // Close ends it: no request on it will end any more.
 func (c *Correlator) Close(conn *Conn) {
 	conn.open = false
@@ -38,6 +83,18 @@ func (c *Correlator) conn(id uint64) *Conn {
 // may not be open yet: it is heard of when its first exchange ends.
 func (c *Correlator) InThread(id uint64, seq uint32, x *Exchange) Parent {
 	conn := c.conn(id)
+	if conn.streams {
+		e := conn.stream(seq)
+		switch {
+		case e == nil:
+			return Parent{Found: true, thread: conn, seq: seq}
+		case e.x.serves(seq, x.RequestTID, x.Start):
+			c.stats.InThread++
+			return e.id.parent()
+		}
+		c.stats.Rejected++
+		return Parent{}
+	}
 	if conn.hasLast {
 		if conn.last.serves(seq, x.RequestTID, x.Start) {
 			c.stats.InThread++
@@ -57,6 +114,10 @@ func (c *Correlator) ServerDone(conn *Conn, x *Exchange, ctx Context) {
 }
 
 func (conn *Conn) done(c *Correlator, x *Exchange, id identity) {
+	if conn.streams {
+		conn.streamDone(c, x, id)
+		return
+	}
 	conn.last, conn.lastID, conn.hasLast = *x, id, true
 	if len(conn.waiting) == 0 {
 		return

@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/metadata"
@@ -41,6 +42,12 @@ type Receiver struct {
 // Start runs a receiver with a configuration. It ends with the test at the latest.
 func Start(t testing.TB, config map[string]any) *Receiver {
 	t.Helper()
+	return StartLogging(t, config, nil)
+}
+
+// StartLogging is Start with a log, if that is not nil.
+func StartLogging(t testing.TB, config map[string]any, log *zap.Logger) *Receiver {
+	t.Helper()
 	livetest.RequireRoot(t)
 	f := receiver.NewFactory()
 	cfg := f.CreateDefaultConfig()
@@ -48,6 +55,9 @@ func Start(t testing.TB, config map[string]any) *Receiver {
 	r := &Receiver{t: t, traces: &consumertest.TracesSink{}, metrics: &consumertest.MetricsSink{}, own: componenttest.NewTelemetry()}
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = r.own.NewTelemetrySettings()
+	if log != nil {
+		set.Logger = log
+	}
 	traces, err := f.CreateTraces(t.Context(), set, cfg, r.traces)
 	require.NoError(t, err)
 	metrics, err := f.CreateMetrics(t.Context(), set, cfg, r.metrics)
@@ -114,15 +124,22 @@ func (r *Receiver) Selected() (n int64) {
 }
 
 // Spans gives those of connections to a server's port.
-func (r *Receiver) Spans(port int) []ptrace.Span {
-	var out []ptrace.Span
+func (r *Receiver) Spans(port int) (out []ptrace.Span) {
+	for _, s := range r.All() {
+		if Attribute(s.Attributes(), "server.port") == int64(port) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// All gives all spans.
+func (r *Receiver) All() (out []ptrace.Span) {
 	for _, td := range r.traces.AllTraces() {
 		for _, rs := range td.ResourceSpans().All() {
 			for _, ss := range rs.ScopeSpans().All() {
 				for _, s := range ss.Spans().All() {
-					if Attribute(s.Attributes(), "server.port") == int64(port) {
-						out = append(out, s)
-					}
+					out = append(out, s)
 				}
 			}
 		}
