@@ -13,6 +13,7 @@
 #include "include/go.h"
 #include "include/socket.h"
 #include "include/socket_conn.h"
+#include "include/hits.h"
 
 /* Requests that a goroutine hands to the one that writes to a connection of a client.
  * The time between is short; what falls out has no parent. */
@@ -60,6 +61,7 @@ static __always_inline void go_count(enum go_counter which)
 /* The process, if it is followed. All programs ask for it once. */
 static __always_inline struct go_process *go_process(__u32 tgid)
 {
+	hit();
 	return bpf_map_lookup_elem(&go_processes, &tgid);
 }
 

@@ -24,6 +24,7 @@
 
 #include "include/socket_place.h"
 #include "include/socket_layer.h"
+#include "include/hits.h"
 #include "include/tls.h"
 #include "include/tls_openssl.h"
 #include "include/tls_calls.h"

@@ -81,7 +81,7 @@ struct conn {
 	__u64 plain;	 /* of an encrypted connection: where its plaintext is */
 	__u64 owner;	 /* of a plaintext: the library's object that has it, 0 until known */
 	__u8 slot;	 /* of a plaintext: the scratch buffer in use */
-	__u8 epoch;	 /* of an encrypted one: what tls_followed was when plain was made */
+	__u8 epoch;	 /* of an encrypted one: what tls_epoch was when plain was made */
 	__u16 route;	 /* of the last response: see go_request */
 	__u32 passed[2]; /* of a plaintext: bytes so far, which stand for sequence numbers */
 	__u32 stored_other; /* where the other direction was when it was stored */

@@ -12,6 +12,29 @@
  * seen. */
 __u8 tls_followed = 0;
 
+/* Of a process whose library was not looked into for a while a part was not seen, too: a number
+ * to add. The Daemon "tls" keeps it; what does not fit it leaves attached. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} tls_gaps SEC(".maps");
+
+/* Set by user space while there are any. */
+__u8 tls_gapped = 0;
+
+static __always_inline __u8 tls_epoch(__u32 tgid)
+{
+	__u8 *gap;
+
+	if (!unlikely(tls_gapped))
+		return tls_followed;
+	gap = bpf_map_lookup_elem(&tls_gaps, &tgid);
+	return tls_followed + (gap ? *gap : 0);
+}
+
 /* Plaintext connections by their number. As many as connections elsewhere; they
  * leave when the socket is closed. */
 struct {
@@ -114,7 +137,7 @@ __noinline int tls_open(struct conn *c, __u32 d)
 		return 0;
 	}
 	c->plain = id;
-	c->epoch = tls_followed;
+	c->epoch = tls_epoch(tgid);
 	bpf_map_update_elem(&tls_processes, &tgid, &now, BPF_NOEXIST);
 	return 0;
 }
@@ -165,7 +188,7 @@ __noinline int tls_note(struct conn *c)
 
 	if (!c)
 		return 0;
-	if (unlikely(c->plain && c->epoch != tls_followed))
+	if (unlikely(c->plain && c->epoch != tls_epoch(c->tgid)))
 		tls_forget(c);
 	if (unlikely(!c->plain))
 		tls_open(c, RX);

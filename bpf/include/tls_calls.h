@@ -57,6 +57,7 @@ static __always_inline int leave(long ret, int d)
 SEC("uprobe")
 int BPF_KPROBE(tls_enter, void *object, void *buf)
 {
+	hit();
 	return enter((__u64)object, (__u64)buf, 0);
 }
 
@@ -64,6 +65,7 @@ int BPF_KPROBE(tls_enter, void *object, void *buf)
 SEC("uprobe")
 int BPF_KPROBE(tls_enter_counted, void *object, void *buf, __u64 len, void *done)
 {
+	hit();
 	return enter((__u64)object, (__u64)buf, (__u64)done);
 }
 
@@ -71,18 +73,21 @@ int BPF_KPROBE(tls_enter_counted, void *object, void *buf, __u64 len, void *done
 SEC("uprobe")
 int BPF_KPROBE(tls_enter_flagged, void *object, void *buf, __u64 len, __u64 flags, void *done)
 {
+	hit();
 	return enter((__u64)object, (__u64)buf, (__u64)done);
 }
 
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_leave_read, int ret)
 {
+	hit();
 	return leave(ret, RX);
 }
 
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_leave_write, int ret)
 {
+	hit();
 	return leave(ret, TX);
 }
 
@@ -91,6 +96,7 @@ int BPF_KRETPROBE(tls_leave_write, int ret)
 SEC("uprobe")
 int BPF_KPROBE(tls_enter_handshake, void *object)
 {
+	hit();
 	return enter((__u64)object, 0, 0);
 }
 
@@ -110,6 +116,7 @@ static __always_inline int handshake_done(bool done)
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_leave_handshake, int ret)
 {
+	hit();
 	return handshake_done(ret == 1);
 }
 
@@ -117,6 +124,7 @@ int BPF_KRETPROBE(tls_leave_handshake, int ret)
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_leave_handshake0, int ret)
 {
+	hit();
 	return handshake_done(ret == 0);
 }
 

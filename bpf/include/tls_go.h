@@ -14,6 +14,7 @@ int tls_go_read(struct pt_regs *ctx)
 {
 	__u64 object = 0, home = GO_STACK(ctx) + bpf_get_attach_cookie(ctx);
 
+	hit();
 	if (bpf_probe_read_user(&object, sizeof(object), (void *)home))
 		return 0;
 	plaintext(object, RX, GO_ARG2(ctx), GO_ARG3(ctx));
@@ -24,6 +25,7 @@ int tls_go_read(struct pt_regs *ctx)
 SEC("uprobe")
 int tls_go_write(struct pt_regs *ctx)
 {
+	hit();
 	plaintext(GO_ARG1(ctx), TX, GO_ARG3(ctx), GO_ARG4(ctx));
 	return 0;
 }
@@ -36,6 +38,7 @@ int tls_go_handshake(struct pt_regs *ctx)
 {
 	struct tls_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
 
+	hit();
 	if (bpf_probe_read_user(&key.object, sizeof(key.object), (void *)GO_ARG1(ctx)))
 		return 0;
 	bpf_map_delete_elem(&tls_objects, &key);

@@ -63,6 +63,7 @@ int tls_openssl_copy(struct pt_regs *ctx)
 	__u32 peek = 0, at = cookie >> 8 & 0xff;
 	__u64 bp = ctx->bp, sp = ctx->sp, base;
 
+	hit();
 	barrier_var(bp);
 	barrier_var(sp);
 	base = at == PEEK_AT_BP ? bp : sp;
@@ -85,6 +86,7 @@ int tls_openssl_record(struct pt_regs *ctx)
 {
 	__u64 len = 0, pipes = ctx->r8;
 
+	hit();
 	if ((__u32)ctx->si != TLS_APPLICATION_DATA || pipes != 1)
 		return 0;
 	if (bpf_probe_read_user(&len, sizeof(len), (void *)ctx->cx))

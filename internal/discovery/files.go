@@ -96,6 +96,19 @@ func (f *Files) Uses(pid uint32, start uint64) int {
 	return n
 }
 
+// Users lists the processes that map the file of an attachment.
+func (f *Files) Users(c io.Closer) []uint32 {
+	var pids []uint32
+	for k, files := range f.processes {
+		for _, u := range files {
+			if u.closer == c {
+				pids = append(pids, k.pid)
+			}
+		}
+	}
+	return pids
+}
+
 // use notes that the process maps the file. It returns false if the next look has to do so.
 func (f *Files) use(k key, m mapped) bool {
 	for _, u := range f.processes[k] {

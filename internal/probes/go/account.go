@@ -39,6 +39,8 @@ func (i *instrument) Counts() probe.Counts {
 	joined := n[countRouted] + n[countCalls]
 	unheard := min(i.unheard(), joined)
 	c := probe.Counts{Seen: told + n[countUnreadable] + joined + n[countUnrouted] + n[countRing]}
+	c.SampledOut = i.budget.Skipped()
+	c.Seen += c.SampledOut
 	c.Delivered = told - full + joined - unheard
 	c.Lost[probe.MapFull] = full + n[countUnrouted]
 	c.Lost[probe.RingFull] = n[countRing]

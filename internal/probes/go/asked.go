@@ -13,6 +13,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
 )
 
 // attached is one executable.
@@ -23,7 +25,9 @@ import (
 type attached struct {
 	*binary
 	log   *zap.Logger
-	file  *os.File // nil when what can be followed is
+	path  string
+	held  *uprobe.Held // within a budget: what links has
+	file  *os.File     // nil when what can be followed is
 	links []io.Closer
 }
 

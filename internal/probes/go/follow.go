@@ -116,11 +116,27 @@ func (i *instrument) Tick(now uint64) {
 	}
 	i.answer()
 	i.files.Tick(now)
+	i.budget.Tick(now, i.attachments)
 	if now-i.swept < sweepEvery {
 		return
 	}
 	i.swept = now
 	i.sweep(now)
+}
+
+// attachments are the files of a process.
+func (i *instrument) attachments(pid uint32) []io.Closer {
+	p := i.set.Processes.Lookup(pid, 0)
+	if p == nil {
+		return nil
+	}
+	var held []io.Closer
+	for _, c := range i.files.Attachments(pid, p.StartTime) {
+		if a, ok := c.(*attached); ok {
+			held = append(held, a.links...)
+		}
+	}
+	return held
 }
 
 func (i *instrument) gone(pid uint32, start, now uint64) {

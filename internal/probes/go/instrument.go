@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hits"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -33,6 +34,7 @@ type instrument struct {
 	cfg    *Config
 	kernel uprobe.Kernel
 	multi  bool
+	budget *hits.Budget // nil: none
 
 	socket    socket.Goroutines
 	events    discovery.Events
@@ -91,6 +93,10 @@ func (i *instrument) Load(_ context.Context, l *probe.Loading) error {
 	if err != nil {
 		return err
 	}
+	if i.budget, err = hits.New(i.cfg.MaxHitsPerSecond, coll, i.set.Logger, func(io.Closer) error { return nil }); err != nil {
+		coll.Close()
+		return err
+	}
 	i.coll, i.multi = coll, l.Variant.Name == uprobeMulti
 	i.socket.GoRoutes(coll.Maps["go_route_texts"])
 	return nil
@@ -116,7 +122,7 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 		}
 		return nil
 	}
-	a := &attached{binary: b, log: log}
+	a := &attached{binary: b, log: log, path: f.Path}
 	if err := i.hook(a, open, b.hooks); err != nil {
 		log.Warn("Goroutines of a Go program are not followed", zap.Error(err))
 		return nil
@@ -137,7 +143,7 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 	return a
 }
 
-// hook attaches these of the executable's hooks.
+// hook attaches these of the executable's hooks, within the budget if there is one.
 func (i *instrument) hook(a *attached, open *os.File, hooks []hook) error {
 	if len(hooks) == 0 {
 		return nil
@@ -146,7 +152,20 @@ func (i *instrument) hook(a *attached, open *os.File, hooks []hook) error {
 	for _, h := range hooks {
 		all = append(all, uprobe.Hook{Program: i.coll.Programs[h.program], Points: h.points})
 	}
-	c, err := uprobe.Attach(open, all, uprobe.Options{Multi: i.multi, AllowSlow: i.cfg.AllowSlowUprobes})
+	o := uprobe.Options{Multi: i.multi, AllowSlow: i.cfg.AllowSlowUprobes}
+	switch {
+	case a.held != nil:
+		return a.held.Add(all)
+	case i.budget != nil:
+		held, err := uprobe.Hold(open, all, o)
+		if err != nil {
+			return err
+		}
+		a.held = held
+		a.links = append(a.links, i.budget.Hold(held, a.path, i.set.Clock.Now()))
+		return nil
+	}
+	c, err := uprobe.Attach(open, all, o)
 	if err == nil {
 		a.links = append(a.links, c)
 	}

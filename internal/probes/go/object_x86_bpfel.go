@@ -235,6 +235,7 @@ const (
 	objectMapGoRouteTexts    = "go_route_texts"
 	objectMapGoRoutes        = "go_routes"
 	objectMapGoServing       = "go_serving"
+	objectMapHits            = "hits"
 	objectMapProcConfig      = "proc_config"
 	objectMapProcRules       = "proc_rules"
 	objectMapProcs           = "procs"
@@ -257,6 +258,7 @@ const (
 	objectVarGoFollowed      = "go_followed"
 	objectVarGoLastRoute     = "go_last_route"
 	objectVarGoToldType      = "go_told_type"
+	objectVarHitsCounted     = "hits_counted"
 	objectVarIdleNs          = "idle_ns"
 	objectVarMaxMisses       = "max_misses"
 	objectVarMaxRequest      = "max_request"
@@ -334,6 +336,7 @@ type objectMapSpecs struct {
 	GoRouteTexts   *ebpf.MapSpec `ebpf:"go_route_texts"`
 	GoRoutes       *ebpf.MapSpec `ebpf:"go_routes"`
 	GoServing      *ebpf.MapSpec `ebpf:"go_serving"`
+	Hits           *ebpf.MapSpec `ebpf:"hits"`
 	ProcConfig     *ebpf.MapSpec `ebpf:"proc_config"`
 	ProcRules      *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs          *ebpf.MapSpec `ebpf:"procs"`
@@ -351,6 +354,7 @@ type objectVariableSpecs struct {
 	GoFollowed      *ebpf.VariableSpec `ebpf:"go_followed"`
 	GoLastRoute     *ebpf.VariableSpec `ebpf:"go_last_route"`
 	GoToldType      *ebpf.VariableSpec `ebpf:"go_told_type"`
+	HitsCounted     *ebpf.VariableSpec `ebpf:"hits_counted"`
 	IdleNs          *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses       *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest      *ebpf.VariableSpec `ebpf:"max_request"`
@@ -389,6 +393,7 @@ type objectMaps struct {
 	GoRouteTexts   *ebpf.Map `ebpf:"go_route_texts"`
 	GoRoutes       *ebpf.Map `ebpf:"go_routes"`
 	GoServing      *ebpf.Map `ebpf:"go_serving"`
+	Hits           *ebpf.Map `ebpf:"hits"`
 	ProcConfig     *ebpf.Map `ebpf:"proc_config"`
 	ProcRules      *ebpf.Map `ebpf:"proc_rules"`
 	Procs          *ebpf.Map `ebpf:"procs"`
@@ -410,6 +415,7 @@ func (m *objectMaps) Close() error {
 		m.GoRouteTexts,
 		m.GoRoutes,
 		m.GoServing,
+		m.Hits,
 		m.ProcConfig,
 		m.ProcRules,
 		m.Procs,
@@ -428,6 +434,7 @@ type objectVariables struct {
 	GoFollowed      *ebpf.Variable `ebpf:"go_followed"`
 	GoLastRoute     *ebpf.Variable `ebpf:"go_last_route"`
 	GoToldType      *ebpf.Variable `ebpf:"go_told_type"`
+	HitsCounted     *ebpf.Variable `ebpf:"hits_counted"`
 	IdleNs          *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses       *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest      *ebpf.Variable `ebpf:"max_request"`

@@ -22,11 +22,14 @@ type Extensible interface {
 	// Encrypted tells the Daemon whether somebody wants the plaintext of encrypted
 	// connections: see bpf/include/socket_tls.h.
 	Encrypted(wanted bool) error
+	// Gapped tells the kernel's programs to look into the map tls_gaps.
+	Gapped() error
 }
 
 // shared are the maps of programs made of the same code.
 var shared = []string{
 	"socket_events", "socket_counters", "socket_threads", "socket_decisions", "tls_conns", "tls_threads", "tls_processes",
+	"tls_gaps",
 	"go_goroutines", "go_processes", "go_marks", "go_serving",
 }
 
@@ -80,6 +83,11 @@ func (d *daemon) Encrypted(wanted bool) error {
 	}
 	d.followedAs = d.followedAs%math.MaxUint8 + 1
 	return v.Set(d.followedAs)
+}
+
+// Gapped implements Extensible.
+func (d *daemon) Gapped() error {
+	return d.tell("of gaps in what is encrypted", map[string]any{"tls_gapped": uint8(1)})
 }
 
 // tell sets variables of the kernel's programs.

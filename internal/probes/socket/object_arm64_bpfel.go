@@ -297,6 +297,7 @@ const (
 	objectMapSocketTids           = "socket_tids"
 	objectMapTlsConns             = "tls_conns"
 	objectMapTlsFresh             = "tls_fresh"
+	objectMapTlsGaps              = "tls_gaps"
 	objectMapTlsProcesses         = "tls_processes"
 	objectMapTlsThreads           = "tls_threads"
 	objectProgSocketFdState       = "socket_fd_state"
@@ -335,6 +336,7 @@ const (
 	objectVarSummaryType          = "summary_type"
 	objectVarSummaryWants         = "summary_wants"
 	objectVarTlsFollowed          = "tls_followed"
+	objectVarTlsGapped            = "tls_gapped"
 	objectVarWakeupBytes          = "wakeup_bytes"
 	objectVarWantedProtocols      = "wanted_protocols"
 )
@@ -431,6 +433,7 @@ type objectMapSpecs struct {
 	SocketTids      *ebpf.MapSpec `ebpf:"socket_tids"`
 	TlsConns        *ebpf.MapSpec `ebpf:"tls_conns"`
 	TlsFresh        *ebpf.MapSpec `ebpf:"tls_fresh"`
+	TlsGaps         *ebpf.MapSpec `ebpf:"tls_gaps"`
 	TlsProcesses    *ebpf.MapSpec `ebpf:"tls_processes"`
 	TlsThreads      *ebpf.MapSpec `ebpf:"tls_threads"`
 }
@@ -453,6 +456,7 @@ type objectVariableSpecs struct {
 	SummaryType      *ebpf.VariableSpec `ebpf:"summary_type"`
 	SummaryWants     *ebpf.VariableSpec `ebpf:"summary_wants"`
 	TlsFollowed      *ebpf.VariableSpec `ebpf:"tls_followed"`
+	TlsGapped        *ebpf.VariableSpec `ebpf:"tls_gapped"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.VariableSpec `ebpf:"wanted_protocols"`
 }
@@ -499,6 +503,7 @@ type objectMaps struct {
 	SocketTids      *ebpf.Map `ebpf:"socket_tids"`
 	TlsConns        *ebpf.Map `ebpf:"tls_conns"`
 	TlsFresh        *ebpf.Map `ebpf:"tls_fresh"`
+	TlsGaps         *ebpf.Map `ebpf:"tls_gaps"`
 	TlsProcesses    *ebpf.Map `ebpf:"tls_processes"`
 	TlsThreads      *ebpf.Map `ebpf:"tls_threads"`
 }
@@ -527,6 +532,7 @@ func (m *objectMaps) Close() error {
 		m.SocketTids,
 		m.TlsConns,
 		m.TlsFresh,
+		m.TlsGaps,
 		m.TlsProcesses,
 		m.TlsThreads,
 	)
@@ -550,6 +556,7 @@ type objectVariables struct {
 	SummaryType      *ebpf.Variable `ebpf:"summary_type"`
 	SummaryWants     *ebpf.Variable `ebpf:"summary_wants"`
 	TlsFollowed      *ebpf.Variable `ebpf:"tls_followed"`
+	TlsGapped        *ebpf.Variable `ebpf:"tls_gapped"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.Variable `ebpf:"wanted_protocols"`
 }

@@ -30,7 +30,8 @@ func (d *daemon) Counts() probe.Counts {
 	c.Lost[probe.Unmatched] = n[countUnjoined]
 	c.Lost[probe.Overflow] = n[countBusy]
 	c.Lost[probe.MapFull] = n[countStorage]
-	c.Seen = c.Delivered + c.Filtered + c.TotalLost()
+	c.SampledOut = d.budget.Skipped()
+	c.Seen = c.Delivered + c.Filtered + c.SampledOut + c.TotalLost()
 	if d.coll != nil {
 		for _, p := range d.coll.Programs {
 			if stats, err := p.Stats(); err == nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hits"
 )
 
 // Config is the section "tls" under "probes:". It is only needed to change a default:
@@ -22,6 +24,10 @@ type Config struct {
 	Linger time.Duration `mapstructure:"linger"`
 	// MaxFiles bounds the executables and libraries that are known at a time.
 	MaxFiles int `mapstructure:"max_files"`
+	// MaxHitsPerSecond bounds the mean rate at which a process hits the probes of one file: what
+	// is busier is attached only a part of the time, and the rest is not seen. 0 means no bound.
+	// A hit costs the process some 0.3 to 1 µs.
+	MaxHitsPerSecond float64 `mapstructure:"max_hits_per_second"`
 }
 
 func defaultConfig() any {
@@ -40,5 +46,6 @@ func (c *Config) Validate() error {
 	if c.MaxFiles < 1 {
 		errs = append(errs, fmt.Errorf("max_files: %d is not positive", c.MaxFiles))
 	}
+	errs = append(errs, hits.Validate(c.MaxHitsPerSecond))
 	return errors.Join(errs...)
 }

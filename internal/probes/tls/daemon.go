@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hits"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -44,6 +45,9 @@ type daemon struct {
 	joined  uint64 // runs of plaintext, when that was last asked
 	heard   uint64 // when there were more of them than before
 	sweep   *link.Iter
+	budget  *hits.Budget // nil: none
+	gaps    *ebpf.Map    // of the Daemon socket: what was not seen of processes
+	gapped  bool
 
 	// What is said by the Daemon discovery, on its goroutine.
 	mu    sync.Mutex
@@ -119,6 +123,11 @@ func (d *daemon) Load(_ context.Context, l *probe.Loading) error {
 		coll.Close()
 		return err
 	}
+	if d.budget, err = hits.New(d.cfg.MaxHitsPerSecond, coll, d.set.Logger, d.gap); err != nil {
+		coll.Close()
+		return err
+	}
+	d.gaps = l.Options.MapReplacements["tls_gaps"]
 	d.coll, d.multi = coll, l.Variant.Name == uprobeMulti
 	d.cancel = d.events.Subscribe(d.happened)
 	d.seen = l.Options.MapReplacements["tls_processes"]
@@ -211,11 +220,46 @@ func (d *daemon) attach(f probe.File, open *os.File) io.Closer {
 		}
 		hooks = append(hooks, uprobe.Hook{Program: p, Points: h.points, Cookie: h.cookie})
 	}
-	c, err := uprobe.Attach(open, hooks, uprobe.Options{Multi: d.multi, AllowSlow: d.cfg.AllowSlowUprobes})
+	c, err := d.hold(f.Path, open, hooks)
 	if err != nil {
 		log.Warn("What a library encrypts cannot be seen", zap.String("library", l.name), zap.Error(err))
 		return nil
 	}
 	log.Info("What a library encrypts is seen", zap.String("library", l.name), zap.String("attached_to", l.how))
 	return c
+}
+
+// hold attaches, within the budget if there is one.
+func (d *daemon) hold(path string, open *os.File, hooks []uprobe.Hook) (io.Closer, error) {
+	o := uprobe.Options{Multi: d.multi, AllowSlow: d.cfg.AllowSlowUprobes}
+	if d.budget == nil {
+		return uprobe.Attach(open, hooks, o)
+	}
+	held, err := uprobe.Hold(open, hooks, o)
+	if err != nil {
+		return nil, err
+	}
+	return d.budget.Hold(held, path, d.set.Clock.Now()), nil
+}
+
+// gap tells the kernel, before a file is attached again, that of the connections of its processes
+// a part was not seen.
+func (d *daemon) gap(c io.Closer) error {
+	if d.gaps == nil {
+		return nil
+	}
+	for _, pid := range d.files.Users(c) {
+		var n uint8
+		if err := d.gaps.Lookup(pid, &n); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("read a gap: %w", err)
+		}
+		if err := d.gaps.Put(pid, n+1); err != nil {
+			return fmt.Errorf("note a gap: %w", err)
+		}
+	}
+	if d.gapped {
+		return nil
+	}
+	d.gapped = true
+	return d.socket.Gapped()
 }

@@ -5,6 +5,7 @@ package tls
 
 import (
 	"errors"
+	"io"
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
@@ -52,6 +53,13 @@ func (d *daemon) Tick(now uint64) {
 		}
 	}
 	d.files.Tick(now)
+	d.budget.Tick(now, func(pid uint32) []io.Closer {
+		p := d.set.Processes.Lookup(pid, 0)
+		if p == nil {
+			return nil
+		}
+		return d.files.Attachments(pid, p.StartTime)
+	})
 	if now-d.looked >= lookEvery {
 		d.looked = now
 		d.files.Sweep(now, func(pid uint32, start uint64) { d.waiting[process{pid, start}] = look{due: now} })
@@ -83,6 +91,9 @@ func (d *daemon) take(now uint64) {
 		// With an exec all mappings are gone, too.
 		d.files.Gone(e.pid, e.start, now)
 		delete(d.waiting, e.process)
+		if d.gapped {
+			_ = d.gaps.Delete(e.pid) // most have none
+		}
 		if !e.exit {
 			// The executable is there at once, libraries come later.
 			d.waiting[e.process] = look{due: now, again: true}

@@ -236,6 +236,7 @@ const (
 	objectMapGoMarks             = "go_marks"
 	objectMapGoProcesses         = "go_processes"
 	objectMapGoServing           = "go_serving"
+	objectMapHits                = "hits"
 	objectMapProcConfig          = "proc_config"
 	objectMapProcRules           = "proc_rules"
 	objectMapProcs               = "procs"
@@ -249,6 +250,7 @@ const (
 	objectMapTlsConns            = "tls_conns"
 	objectMapTlsCounters         = "tls_counters"
 	objectMapTlsFresh            = "tls_fresh"
+	objectMapTlsGaps             = "tls_gaps"
 	objectMapTlsObjects          = "tls_objects"
 	objectMapTlsProcesses        = "tls_processes"
 	objectMapTlsSlots            = "tls_slots"
@@ -267,6 +269,7 @@ const (
 	objectProgTlsSweep           = "tls_sweep"
 	objectVarGoFollowed          = "go_followed"
 	objectVarGoToldType          = "go_told_type"
+	objectVarHitsCounted         = "hits_counted"
 	objectVarIdleNs              = "idle_ns"
 	objectVarMaxMisses           = "max_misses"
 	objectVarMaxRequest          = "max_request"
@@ -279,6 +282,7 @@ const (
 	objectVarSummaryType         = "summary_type"
 	objectVarSummaryWants        = "summary_wants"
 	objectVarTlsFollowed         = "tls_followed"
+	objectVarTlsGapped           = "tls_gapped"
 	objectVarWakeupBytes         = "wakeup_bytes"
 	objectVarWantedProtocols     = "wanted_protocols"
 )
@@ -347,6 +351,7 @@ type objectMapSpecs struct {
 	GoMarks         *ebpf.MapSpec `ebpf:"go_marks"`
 	GoProcesses     *ebpf.MapSpec `ebpf:"go_processes"`
 	GoServing       *ebpf.MapSpec `ebpf:"go_serving"`
+	Hits            *ebpf.MapSpec `ebpf:"hits"`
 	ProcConfig      *ebpf.MapSpec `ebpf:"proc_config"`
 	ProcRules       *ebpf.MapSpec `ebpf:"proc_rules"`
 	Procs           *ebpf.MapSpec `ebpf:"procs"`
@@ -360,6 +365,7 @@ type objectMapSpecs struct {
 	TlsConns        *ebpf.MapSpec `ebpf:"tls_conns"`
 	TlsCounters     *ebpf.MapSpec `ebpf:"tls_counters"`
 	TlsFresh        *ebpf.MapSpec `ebpf:"tls_fresh"`
+	TlsGaps         *ebpf.MapSpec `ebpf:"tls_gaps"`
 	TlsObjects      *ebpf.MapSpec `ebpf:"tls_objects"`
 	TlsProcesses    *ebpf.MapSpec `ebpf:"tls_processes"`
 	TlsSlots        *ebpf.MapSpec `ebpf:"tls_slots"`
@@ -372,6 +378,7 @@ type objectMapSpecs struct {
 type objectVariableSpecs struct {
 	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
 	GoToldType       *ebpf.VariableSpec `ebpf:"go_told_type"`
+	HitsCounted      *ebpf.VariableSpec `ebpf:"hits_counted"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
 	MaxRequest       *ebpf.VariableSpec `ebpf:"max_request"`
@@ -384,6 +391,7 @@ type objectVariableSpecs struct {
 	SummaryType      *ebpf.VariableSpec `ebpf:"summary_type"`
 	SummaryWants     *ebpf.VariableSpec `ebpf:"summary_wants"`
 	TlsFollowed      *ebpf.VariableSpec `ebpf:"tls_followed"`
+	TlsGapped        *ebpf.VariableSpec `ebpf:"tls_gapped"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.VariableSpec `ebpf:"wanted_protocols"`
 }
@@ -412,6 +420,7 @@ type objectMaps struct {
 	GoMarks         *ebpf.Map `ebpf:"go_marks"`
 	GoProcesses     *ebpf.Map `ebpf:"go_processes"`
 	GoServing       *ebpf.Map `ebpf:"go_serving"`
+	Hits            *ebpf.Map `ebpf:"hits"`
 	ProcConfig      *ebpf.Map `ebpf:"proc_config"`
 	ProcRules       *ebpf.Map `ebpf:"proc_rules"`
 	Procs           *ebpf.Map `ebpf:"procs"`
@@ -425,6 +434,7 @@ type objectMaps struct {
 	TlsConns        *ebpf.Map `ebpf:"tls_conns"`
 	TlsCounters     *ebpf.Map `ebpf:"tls_counters"`
 	TlsFresh        *ebpf.Map `ebpf:"tls_fresh"`
+	TlsGaps         *ebpf.Map `ebpf:"tls_gaps"`
 	TlsObjects      *ebpf.Map `ebpf:"tls_objects"`
 	TlsProcesses    *ebpf.Map `ebpf:"tls_processes"`
 	TlsSlots        *ebpf.Map `ebpf:"tls_slots"`
@@ -437,6 +447,7 @@ func (m *objectMaps) Close() error {
 		m.GoMarks,
 		m.GoProcesses,
 		m.GoServing,
+		m.Hits,
 		m.ProcConfig,
 		m.ProcRules,
 		m.Procs,
@@ -450,6 +461,7 @@ func (m *objectMaps) Close() error {
 		m.TlsConns,
 		m.TlsCounters,
 		m.TlsFresh,
+		m.TlsGaps,
 		m.TlsObjects,
 		m.TlsProcesses,
 		m.TlsSlots,
@@ -463,6 +475,7 @@ func (m *objectMaps) Close() error {
 type objectVariables struct {
 	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
 	GoToldType       *ebpf.Variable `ebpf:"go_told_type"`
+	HitsCounted      *ebpf.Variable `ebpf:"hits_counted"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`
 	MaxRequest       *ebpf.Variable `ebpf:"max_request"`
@@ -475,6 +488,7 @@ type objectVariables struct {
 	SummaryType      *ebpf.Variable `ebpf:"summary_type"`
 	SummaryWants     *ebpf.Variable `ebpf:"summary_wants"`
 	TlsFollowed      *ebpf.Variable `ebpf:"tls_followed"`
+	TlsGapped        *ebpf.Variable `ebpf:"tls_gapped"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
 	WantedProtocols  *ebpf.Variable `ebpf:"wanted_protocols"`
 }
