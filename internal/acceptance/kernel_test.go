@@ -100,7 +100,9 @@ func TestIdleCost(t *testing.T) {
 					t.Logf("%s has seen %d events meanwhile", name, a.seen-b.seen)
 				}
 			}
-			assert.NotEmpty(t, c.pointsOf("ebpf.scheduler.on_cpu.time", func(attrs) bool { return true }))
+			if name != "default" {
+				assert.NotEmpty(t, c.pointsOf("ebpf.scheduler.on_cpu.time", func(attrs) bool { return true }))
+			}
 			t.Logf("a second takes %v of CPU in all %d, %v in %d at rest: %v; %d MiB resident", mean(all), len(all), mean(atRest), len(atRest), atRest, resident(t, c.pid())>>20)
 			if len(atRest) < 5 {
 				t.Skip("others begin processes on this host all the time: it is never at rest")
