@@ -126,5 +126,5 @@ const connections = 8
 // wrk makes as many requests as it can until it is stopped.
 func wrk(t testing.TB, url string) *exec.Cmd {
 	t.Helper()
-	return exec.Command(program(t, "wrk"), "-t1", fmt.Sprintf("-c%d", connections), "-d60s", url)
+	return exec.Command(program(t, "wrk"), "-t1", fmt.Sprintf("-c%d", connections), "-d900s", url)
 }
