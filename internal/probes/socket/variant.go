@@ -64,6 +64,8 @@ func variants() []probe.Variant {
 				"payload of all but the first message of sendmmsg and recvmmsg (its length is known)",
 				"the end of a connection over a Unix socket, until the next one",
 				"calls of 32-bit programs",
+				"which end it is of an MQTT connection that was there before, as long as it only publishes",
+				"the database that a client of MySQL names when it logs in",
 			},
 		},
 	}
