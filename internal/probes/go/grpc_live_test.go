@@ -103,13 +103,15 @@ func testGRPCFanOut(t *testing.T, version string) {
 			_ = res.Body.Close()
 		}
 	}
-	get(callers, 0) // the first call is why it is followed which goroutines they start
-	require.Eventually(t, func() bool {
+	warm := 1
+	require.Eventually(t, func() bool { // the first calls are why it is followed which goroutines they start
+		get(callers, 0)
+		warm++
 		return logs.FilterMessageSnippet("that a Go program starts are followed").Len() == 1
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 200*time.Millisecond)
 	get(callers, 1)
 	const spansOfOne = 1 + 2 + 1 + 3 + 1 + 3 // of the service, of middle, of leaf
-	require.Eventually(t, func() bool { return sink.SpanCount() >= 2*spansOfOne }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return sink.SpanCount() >= warm*spansOfOne }, 20*time.Second, 50*time.Millisecond)
 	sink.Reset()
 	var wg sync.WaitGroup
 	for c := range callers {
