@@ -67,10 +67,10 @@ func (i *instrument) answer() {
 		i.set.Logger.Debug("What Go programs ask for cannot be read", zap.Error(err))
 		return
 	}
-	if asked == i.asked {
+	if asked == i.asked && !i.again {
 		return
 	}
-	i.asked = asked
+	i.asked, i.again = asked, false
 	var pid uint32
 	var p objectGoProcess
 	for it := i.processes.Iterate(); it.Next(&pid, &p); {

@@ -72,12 +72,27 @@ func (i *instrument) look(pid uint32, start uint64) {
 		if !ok {
 			continue
 		}
-		// One that is known already begins anew to ask.
-		if err := errors.Join(i.processes.Put(pid, objectGoProcess{Curg: a.curg}), i.marks.add(pid)); err != nil {
+		if err := errors.Join(i.follow(pid, a), i.marks.add(pid)); err != nil {
 			i.full++
 			i.set.Logger.Debug("A Go program is not followed: the map of them is full", zap.Uint32("pid", pid), zap.Error(err))
 		}
 	}
+}
+
+// follow tells the kernel of a process. What that has noted of one that it knows stays: it may have
+// asked for what is not attached yet, or not any more.
+func (i *instrument) follow(pid uint32, a *attached) error {
+	fresh := objectGoProcess{Curg: a.curg}
+	err := i.processes.Update(pid, &fresh, ebpf.UpdateNoExist)
+	if !errors.Is(err, ebpf.ErrKeyExist) {
+		return err
+	}
+	i.again = true
+	var known objectGoProcess
+	if err := i.processes.Lookup(pid, &known); err == nil && known.Curg == a.curg {
+		return nil
+	}
+	return i.processes.Put(pid, &fresh) // of a process that had the same number
 }
 
 // happened takes what the Daemon discovery says, on its goroutine.

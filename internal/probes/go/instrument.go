@@ -49,6 +49,7 @@ type instrument struct {
 	swept    uint64
 	full     uint64 // processes that there was no space for
 	asked    uint64 // how many programs the kernel said had asked, when it was last looked
+	again    bool   // some process that may have asked was found again
 
 	// What the Daemon discovery says, on its goroutine.
 	queued sync.Mutex
