@@ -233,7 +233,7 @@ __noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 	struct thread *t;
 
 	if (p) {
-		p->serves = 1;
+		go_serves(p);
 		return goroutine_open(id, seq, decided);
 	}
 	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0,

@@ -12,8 +12,8 @@ __u8 go_followed = 0;
 /* Go programs, with what differs between them. The Daemon "go" keeps and counts them. */
 struct go_process {
 	__u32 curg;   /* offset of curg within struct runtime.m */
-	__u16 serves; /* it has got requests */
-	__u16 asks;   /* and what made some of its calls was started or told by another goroutine */
+	__u32 asks;   /* what made some of its calls was started or told by another goroutine */
+	__u64 serves; /* since when it has got requests, boot time, ns; 0: it has not */
 };
 
 struct {
@@ -179,6 +179,12 @@ static __always_inline bool serving_has(__u64 id, __u32 seq)
 	return false;
 }
 
+static __always_inline void go_serves(struct go_process *p)
+{
+	if (!p->serves)
+		p->serves = bpf_ktime_get_boot_ns();
+}
+
 /* The current process, if it is one of Go. */
 static __always_inline struct go_process *go_here(void)
 {
@@ -195,6 +201,10 @@ static __always_inline struct go_process *go_here(void)
 	return bpf_map_lookup_elem(&go_processes, &tgid);
 }
 
+/* Requests that were on their way when a program began to be followed are over after this,
+ * nearly all, ns: until then not to know of one says nothing. */
+#define GO_SETTLED 2000000000ULL
+
 /* A goroutine that no request is known of calls somebody. In a program that gets requests
  * it may have been started for one: user space sees to it that this is known from now on.
  * Most servers start a goroutine for each request and never come here. */
@@ -203,7 +213,7 @@ static __always_inline void go_ask(struct go_process *p)
 	__u32 at = GO_MARKS;
 	__u64 *asked;
 
-	if (!p->serves || p->asks)
+	if (!p->serves || p->asks || bpf_ktime_get_boot_ns() - p->serves < GO_SETTLED)
 		return;
 	p->asks = 1;
 	asked = bpf_map_lookup_elem(&go_marks, &at);
@@ -290,7 +300,7 @@ __noinline int goroutine_reads(__u64 id, __u8 late)
 
 	if (!p || !current_goroutine(&g))
 		return 0;
-	p->serves = 1;
+	go_serves(p);
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
 	if (!t || t->conn[0] != id)
 		bpf_map_update_elem(&go_goroutines, &g, &fresh, BPF_ANY);

@@ -92,6 +92,13 @@ func (c *checker) enumerator(enum string, number int64, what string) Verdict {
 	return unsupported(what + ": not in this kernel")
 }
 
+// fetches judges atomic instructions that give a value, which the kernel's types say nothing of. They
+// came with the same release as the helper that is asked for (5.12: kernel commits 5ffa25502b5a,
+// 5ca419f2864a and 34b2021cc616).
+func (c *checker) fetches(name string) Verdict {
+	return c.enumerator("bpf_func_id", int64(asm.FnCheckMtu), "instruction "+name)
+}
+
 func (c *checker) helper(fn asm.BuiltinFunc) Verdict {
 	name := helperName(fn)
 	if v := c.enumerator("bpf_func_id", int64(fn), "helper "+name); v.Answer != Satisfied {

@@ -43,6 +43,11 @@ func (p *program) derive(o *object, r *reach, gone map[int]bool, add emit) {
 				return c.missing(kind, name, relo)
 			})
 		}
+		if name := fetches(ins); name != "" {
+			add(Need{Kind: KindInstruction, Class: ClassUAPI, Name: name}, func(c *checker) Verdict {
+				return c.fetches(name)
+			})
+		}
 		if ins.IsBuiltinCall() && ins.Constant >= 0 {
 			fn := asm.BuiltinFunc(ins.Constant)
 			add(Need{Kind: KindHelper, Class: ClassHelper, Name: helperName(fn)}, func(c *checker) Verdict {

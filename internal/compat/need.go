@@ -19,6 +19,7 @@ const (
 	KindSymbol
 	KindOption
 	KindHelper
+	KindInstruction
 	KindMapType
 	KindMapFlag
 	KindObject
@@ -26,7 +27,7 @@ const (
 
 var kindNames = [...]string{
 	"program type", "attach type", "hook", "argument", "field", "type", "enum value", "kfunc",
-	"symbol", "option", "helper", "map type", "map flag", "object",
+	"symbol", "option", "helper", "instruction", "map type", "map flag", "object",
 }
 
 // String gives the kind in words, as in "map type".

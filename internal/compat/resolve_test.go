@@ -316,3 +316,33 @@ func FuzzNeeds(f *testing.F) {
 		}
 	})
 }
+
+// TestAtomicInstructions: those that give a value came with 5.12, and the kernel's types say
+// nothing of them.
+func TestAtomicInstructions(t *testing.T) {
+	with := func(op asm.AtomicOp) probe.Manifest {
+		spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"p": {
+			Name: "p", Type: ebpf.SocketFilter, License: "GPL", Instructions: asm.Instructions{
+				asm.Mov.Imm(asm.R0, 0), asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord), op.Mem(asm.RFP, asm.R0, asm.DWord, -8),
+				asm.Mov.Imm(asm.R0, 0), asm.Return(),
+			},
+		}}}
+		return probe.Manifest{Name: "p", Variants: []probe.Variant{{Name: "v", Spec: func() (*ebpf.CollectionSpec, error) { return spec.Copy(), nil }}}}
+	}
+	for op, name := range map[asm.AtomicOp]string{
+		asm.AddAtomic: "", asm.OrAtomic: "", asm.FetchAdd: "atomic_fetch_add", asm.FetchAnd: "atomic_fetch_and",
+		asm.FetchOr: "atomic_fetch_or", asm.FetchXor: "atomic_fetch_xor", asm.Xchg: "atomic_xchg", asm.CmpXchg: "atomic_cmpxchg",
+	} {
+		old, err := Resolve(fetched(t, v510), with(op))
+		require.NoError(t, err)
+		if name == "" {
+			assert.Equal(t, Full, old.State, old.Reason())
+			continue
+		}
+		require.Len(t, old.Rejected, 1, name)
+		assert.Equal(t, []string{"instruction " + name + ": not in this kernel"}, old.Rejected[0].Reasons)
+		now, err := Resolve(fetched(t, v61), with(op))
+		require.NoError(t, err)
+		assert.Equal(t, Full, now.State, now.Reason())
+	}
+}

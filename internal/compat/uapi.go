@@ -103,3 +103,23 @@ func helperName(fn asm.BuiltinFunc) string {
 	}
 	return b.String()
 }
+
+// fetches names an atomic instruction that gives the value from before, as
+// "atomic_fetch_add"; "" if it is another one.
+func fetches(ins *asm.Instruction) string {
+	switch ins.OpCode.AtomicOp() { //nolint:exhaustive // the others give nothing
+	case asm.FetchAdd:
+		return "atomic_fetch_add"
+	case asm.FetchAnd:
+		return "atomic_fetch_and"
+	case asm.FetchOr:
+		return "atomic_fetch_or"
+	case asm.FetchXor:
+		return "atomic_fetch_xor"
+	case asm.Xchg:
+		return "atomic_xchg"
+	case asm.CmpXchg:
+		return "atomic_cmpxchg"
+	}
+	return ""
+}

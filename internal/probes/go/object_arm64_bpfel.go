@@ -115,8 +115,8 @@ type objectGoBucket struct {
 type objectGoProcess struct {
 	_      structs.HostLayout
 	Curg   uint32
-	Serves uint16
-	Asks   uint16
+	Asks   uint32
+	Serves uint64
 }
 
 type objectGoRoute struct {
