@@ -146,7 +146,7 @@ int go_hand(struct pt_regs *ctx)
 	/* Also when there is nothing to hand on: the writer must not think that it still
 	 * works for the request before. */
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (!takes_part(t))
+	if (!takes_part(t) || t->kind == PART_STREAM)
 		go_ask(p);
 	if (bpf_map_update_elem(&go_handed, &key, t ?: &none, BPF_ANY))
 		go_count(G_FULL);
@@ -203,14 +203,14 @@ __u32 go_last_route = 0;
 
 /* Finds the number of a pattern, or gives it one. Of two that come to one at a time both take
  * a number, and the first is used. */
-static __always_inline __u16 route_number(const struct go_route *r)
+static __always_inline __u16 route_number(const struct go_route *r, __u32 limit)
 {
 	__u16 *known = bpf_map_lookup_elem(&go_routes, r), number;
 	__u32 key;
 
 	if (known)
 		return *known;
-	if (go_last_route >= ROUTES - 1)
+	if (go_last_route >= limit - 1)
 		return 0;
 	key = __sync_fetch_and_add(&go_last_route, 1) + 1;
 	if (key >= ROUTES || bpf_map_update_elem(&go_route_texts, &key, r, BPF_ANY))
@@ -269,7 +269,7 @@ int go_route(struct pt_regs *ctx)
 		go_count(G_UNREADABLE);
 		return 0;
 	}
-	number = route_number(&r);
+	number = route_number(&r, ROUTES);
 	if (!number) {
 		go_count(G_UNROUTED);
 		return 0;
@@ -350,8 +350,12 @@ int go_stream(struct pt_regs *ctx)
 		return 0;
 	reader = bpf_map_lookup_elem(&go_readers, &key);
 	t = reader ? bpf_map_lookup_elem(&go_goroutines, reader) : 0;
-	if (!t || t->kind != PART_READS)
-		return 0; /* not a connection that is observed */
+	if (!t || t->kind != PART_READS) { /* not a connection that is observed */
+		t = bpf_map_lookup_elem(&go_goroutines, &g);
+		if (t)
+			__builtin_memset(t, 0, sizeof(*t)); /* what it took part in before */
+		return 0;
+	}
 	if (bpf_probe_read_user(&state, sizeof(state), (void *)GO_ARG2(ctx)) ||
 	    bpf_probe_read_user(&at, sizeof(at), (void *)state) ||
 	    bpf_probe_read_user(&stream, 12, (void *)at) || stream.conn != key.at) {
@@ -380,22 +384,32 @@ __noinline int tell_method(__u32 tgid, __u64 conn, __u32 stream, __u64 list)
 	struct field f;
 	__u64 name;
 
-	if (bpf_probe_read_user(&fields, sizeof(fields), (void *)list))
+	if (bpf_probe_read_user(&fields, sizeof(fields), (void *)list)) {
+		go_count(G_UNREADABLE);
 		return 0;
+	}
 	for (int i = 0; i < PSEUDO_FIELDS; i++) {
 		if (i >= fields.len)
 			return 0;
-		if (bpf_probe_read_user(&f, sizeof(f), (void *)(fields.at + i * FIELD_SIZE)))
+		if (bpf_probe_read_user(&f, sizeof(f), (void *)(fields.at + i * FIELD_SIZE))) {
+			go_count(G_UNREADABLE);
 			return 0;
+		}
 		name = 0;
 		if (f.name_len != 5 || bpf_probe_read_user(&name, 5, (void *)f.name) ||
 		    name != 0x687461703aULL) /* ":path" */
 			continue;
 		name = f.value_len;
 		barrier_var(name);
-		if (!name || name > ROUTE_MAX || bpf_probe_read_user(r.text, name, (void *)f.value))
+		if (!name || name > ROUTE_MAX) {
+			go_count(G_UNROUTED);
 			return 0;
-		told.route = route_number(&r);
+		}
+		if (bpf_probe_read_user(r.text, name, (void *)f.value)) {
+			go_count(G_UNREADABLE);
+			return 0;
+		}
+		told.route = route_number(&r, ROUTES / 4); /* it is what a client says, not what the program has */
 		if (!told.route)
 			go_count(G_UNROUTED);
 		else if (tell(&told))

@@ -291,19 +291,32 @@ __noinline int goroutine_done(__u64 id)
 	return route;
 }
 
+/* Takes part in nothing. It is not on the stack, of which there is little. */
+const volatile struct thread go_nothing = {};
+
 /* Notes that the goroutine reads the requests of a connection of HTTP/2. */
 __noinline int goroutine_reads(__u64 id, __u8 late)
 {
-	struct thread fresh = {.kind = PART_READS, .conn = {id}, .decided = {late}}, *t;
 	struct go_process *p = go_here();
 	struct goroutine g;
+	struct thread *t;
 
 	if (!p || !current_goroutine(&g))
 		return 0;
 	go_serves(p);
 	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (!t || t->conn[0] != id)
-		bpf_map_update_elem(&go_goroutines, &g, &fresh, BPF_ANY);
+	if (t && t->conn[0] == id)
+		return 0;
+	if (!t) {
+		bpf_map_update_elem(&go_goroutines, &g, (void *)&go_nothing, BPF_ANY);
+		t = bpf_map_lookup_elem(&go_goroutines, &g);
+		if (!t)
+			return 0;
+	}
+	__builtin_memset(t, 0, sizeof(*t));
+	t->kind = PART_READS;
+	t->conn[0] = id;
+	t->decided[0] = late;
 	return 0;
 }
 
@@ -341,6 +354,8 @@ static __always_inline void goroutine_only(struct go_process *p, struct seg *s)
 		s->goroutine = 2;
 	} else if (takes_part(t) && serves(t, s)) {
 		s->goroutine = 1;
+		if (t->kind == PART_STREAM) /* or a goroutine that served it once: only its start tells */
+			go_ask(p);
 	} else {
 		go_ask(p);
 	}

@@ -91,8 +91,10 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 		skip = c->next[d] - seq; /* seen before, as in segment() */
 		if ((__s32)skip < 0)
 			return 1;
-		if (skip > len)
-			skip = len;
+		if (skip >= len) {
+			c->budget[d] = left;
+			return 1;
+		}
 	}
 	c->next[d] = seq + skip;
 	len -= skip;
@@ -124,11 +126,28 @@ static __noinline int take_hello_here(struct conn *c, int d, __u32 seq, __u32 le
 	return take_hello(c, d, seq, len, &src);
 }
 
-static __noinline int take_hello_in_place(struct conn *c, int d, __u32 seq, __u32 len, const struct source *from)
+static __noinline int take_hello_in_place(struct conn *c, int d, __u32 seq, __u32 len, const __u64 *from)
 {
-	struct source src = {.at = from->at, .in_place = true, .off = from->off};
+	struct source src = {.given = (const struct place *)from, .in_place = true, .off = from[4]};
 
 	return take_hello(c, d, seq, len, &src);
+}
+
+/* Hands over the place by way of memory of its own: the stacks of all functions that call each
+ * other must fit in 512 bytes, and most of that is the caller's. */
+static __always_inline int take_hello_of(struct conn *c, int d, __u32 seq, __u32 len, const struct source *src)
+{
+	__u32 which = SCRATCH_OF(c, d);
+	struct scratch *sc = bpf_map_lookup_elem(&socket_scratch, &which);
+
+	if (!sc)
+		return 0;
+	sc->from[0] = src->at.base;
+	sc->from[1] = src->at.iov;
+	sc->from[2] = src->at.skip;
+	sc->from[3] = src->at.n;
+	sc->from[4] = src->off;
+	return take_hello_in_place(c, d, seq, len, sc->from);
 }
 
 /* Takes the bytes of a socket. */
@@ -136,12 +155,17 @@ static __always_inline void socket_segment(struct sock *sk, struct conn *c, int 
 					   __u32 len, __u32 other_seq, struct source *src,
 					   bool accepted)
 {
-	struct source copy; /* of src the compiler must go on to know all */
-
 	if (unlikely(c->state == S_ENCRYPTED || may_be_hello(c, d))) {
-		copy = *src;
-		if (src->in_place ? take_hello_in_place(c, d, seq, len, &copy) : take_hello_here(c, d, seq, len, &copy))
-			return;
+		struct source copy; /* of src the compiler must go on to know all */
+
+		if (src->in_place) {
+			if (take_hello_of(c, d, seq, len, src))
+				return;
+		} else {
+			copy = *src;
+			if (take_hello_here(c, d, seq, len, &copy))
+				return;
+		}
 	}
 	segment(sk, c, d, seq, len, other_seq, src, accepted);
 }

@@ -119,7 +119,7 @@ static __always_inline struct conn *conn_of(struct sock *sk, bool typed)
 	if (c) {
 		if (unlikely(c->state != S_TRACKED)) {
 			tls_passes(c);
-			return wants_hello(c) ? c : 0;
+			return wants_hello(c) && (!c->pending || decided(sk, c)) ? c : 0;
 		}
 		if (c->tgid == tgid) {
 			if (!c->pending || decided(sk, c))
@@ -458,7 +458,10 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	if (n > most)
 		n = most;
 	if (unlikely(!n)) {
-		passed_unseen(c, d, sc, look, looked, len, src, now);
+		if (is_request && c->secret)
+			passed(c, d, now);
+		else
+			passed_unseen(c, d, sc, look, looked, len, src, now);
 		return false;
 	}
 	c->budget[d] -= n;

@@ -10,6 +10,7 @@ struct source {
 	const struct msghdr *msg;  /* send */
 	struct place at;	   /* instead of both: in the process's buffers */
 	bool in_place;
+	const struct place *given; /* the place, where that is in memory of its own */
 	__u32 off;		   /* bytes to pass over in it */
 };
 
@@ -139,6 +140,8 @@ static __always_inline __u32 copy_bytes(int d, struct scratch *sc, __u32 at, __u
 {
 	struct place place;
 
+	if (src->in_place && src->given)
+		return copy_from_place(sc, at, n, src->given, src->off);
 	if (src->in_place) {
 		/* A copy: of src the compiler must go on to know all. */
 		place = src->at;

@@ -387,6 +387,7 @@ __noinline int begin_request(struct conn *c, __u32 seq, __u32 len, bool one_at_a
 	if (!c)
 		return 0;
 	c->decided = UNDECIDED;
+	c->route = 0;
 	c->method = 0;
 	c->host_now = 0;
 	if (c->role == ROLE_CLIENT)

@@ -181,21 +181,27 @@ __noinline int tls_forget(struct conn *c)
 	return 0;
 }
 
-/* Notes that the thread sends or receives on the connection. */
-__noinline int tls_note(struct conn *c)
+/* Notes that the thread used this plaintext connection last. */
+static __always_inline void tls_used(__u64 plain)
 {
 	struct tls_thread *t;
 
+	t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0,
+				 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (t)
+		t->last = plain;
+}
+
+/* Notes that the thread sends or receives on the connection. */
+__noinline int tls_note(struct conn *c)
+{
 	if (!c)
 		return 0;
 	if (unlikely(c->plain && c->epoch != tls_epoch(c->tgid)))
 		tls_forget(c);
 	if (unlikely(!c->plain))
 		tls_open(c, RX);
-	t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0,
-				 BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (t)
-		t->last = c->plain;
+	tls_used(c->plain);
 	return 0;
 }
 
@@ -216,7 +222,7 @@ static __always_inline void tls_begin(struct conn *c, int d)
 		return;
 	}
 	tls_open(c, d);
-	tls_note(c);
+	tls_used(c->plain);
 }
 
 /* The same for one that spoke a protocol before: for that it ends here. */

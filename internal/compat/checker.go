@@ -94,8 +94,11 @@ func (c *checker) enumerator(enum string, number int64, what string) Verdict {
 
 // fetches judges atomic instructions that give a value, which the kernel's types say nothing of. They
 // came with the same release as the helper that is asked for (5.12: kernel commits 5ffa25502b5a,
-// 5ca419f2864a and 34b2021cc616).
+// 5ca419f2864a and 34b2021cc616), on arm64 with that of another one (5.18: 1902472b4fa9).
 func (c *checker) fetches(name string) Verdict {
+	if c.kernel.Arch == "aarch64" {
+		return c.enumerator("bpf_func_id", int64(asm.FnCopyFromUserTask), "instruction "+name)
+	}
 	return c.enumerator("bpf_func_id", int64(asm.FnCheckMtu), "instruction "+name)
 }
 

@@ -203,6 +203,7 @@ type objectScratch struct {
 	Starts    uint64
 	Summaries uint32
 	Told      uint32
+	From      [5]uint64
 	Rec       objectRec
 	Data      [25088]uint8
 }
@@ -257,6 +258,7 @@ const (
 	objectProgGoTake         = "go_take"
 	objectVarGoFollowed      = "go_followed"
 	objectVarGoLastRoute     = "go_last_route"
+	objectVarGoNothing       = "go_nothing"
 	objectVarGoToldType      = "go_told_type"
 	objectVarHitsCounted     = "hits_counted"
 	objectVarIdleNs          = "idle_ns"
@@ -353,6 +355,7 @@ type objectMapSpecs struct {
 type objectVariableSpecs struct {
 	GoFollowed      *ebpf.VariableSpec `ebpf:"go_followed"`
 	GoLastRoute     *ebpf.VariableSpec `ebpf:"go_last_route"`
+	GoNothing       *ebpf.VariableSpec `ebpf:"go_nothing"`
 	GoToldType      *ebpf.VariableSpec `ebpf:"go_told_type"`
 	HitsCounted     *ebpf.VariableSpec `ebpf:"hits_counted"`
 	IdleNs          *ebpf.VariableSpec `ebpf:"idle_ns"`
@@ -433,6 +436,7 @@ func (m *objectMaps) Close() error {
 type objectVariables struct {
 	GoFollowed      *ebpf.Variable `ebpf:"go_followed"`
 	GoLastRoute     *ebpf.Variable `ebpf:"go_last_route"`
+	GoNothing       *ebpf.Variable `ebpf:"go_nothing"`
 	GoToldType      *ebpf.Variable `ebpf:"go_told_type"`
 	HitsCounted     *ebpf.Variable `ebpf:"hits_counted"`
 	IdleNs          *ebpf.Variable `ebpf:"idle_ns"`

@@ -213,6 +213,7 @@ type objectScratch struct {
 	Starts    uint64
 	Summaries uint32
 	Told      uint32
+	From      [5]uint64
 	Rec       objectRec
 	Data      [25088]uint8
 }
@@ -323,6 +324,7 @@ const (
 	objectProgSocketUnixSend      = "socket_unix_send"
 	objectProgSocketUnixSent      = "socket_unix_sent"
 	objectVarGoFollowed           = "go_followed"
+	objectVarGoNothing            = "go_nothing"
 	objectVarGoToldType           = "go_told_type"
 	objectVarIdleNs               = "idle_ns"
 	objectVarMaxMisses            = "max_misses"
@@ -443,6 +445,7 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
+	GoNothing        *ebpf.VariableSpec `ebpf:"go_nothing"`
 	GoToldType       *ebpf.VariableSpec `ebpf:"go_told_type"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.VariableSpec `ebpf:"max_misses"`
@@ -543,6 +546,7 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
+	GoNothing        *ebpf.Variable `ebpf:"go_nothing"`
 	GoToldType       *ebpf.Variable `ebpf:"go_told_type"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
 	MaxMisses        *ebpf.Variable `ebpf:"max_misses"`

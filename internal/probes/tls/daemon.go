@@ -248,18 +248,21 @@ func (d *daemon) gap(c io.Closer) error {
 	if d.gaps == nil {
 		return nil
 	}
+	var errs []error
 	for _, pid := range d.files.Users(c) {
 		var n uint8
 		if err := d.gaps.Lookup(pid, &n); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("read a gap: %w", err)
+			errs = append(errs, fmt.Errorf("read a gap: %w", err))
+			continue
 		}
 		if err := d.gaps.Put(pid, n+1); err != nil {
-			return fmt.Errorf("note a gap: %w", err)
+			errs = append(errs, fmt.Errorf("note a gap: %w", err))
 		}
 	}
-	if d.gapped {
-		return nil
+	if !d.gapped {
+		err := d.socket.Gapped()
+		d.gapped = err == nil
+		errs = append(errs, err)
 	}
-	d.gapped = true
-	return d.socket.Gapped()
+	return errors.Join(errs...)
 }

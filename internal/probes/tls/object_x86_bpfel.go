@@ -192,6 +192,7 @@ type objectScratch struct {
 	Starts    uint64
 	Summaries uint32
 	Told      uint32
+	From      [5]uint64
 	Rec       objectRec
 	Data      [25088]uint8
 }
@@ -270,6 +271,7 @@ const (
 	objectProgTlsOpensslRecord   = "tls_openssl_record"
 	objectProgTlsSweep           = "tls_sweep"
 	objectVarGoFollowed          = "go_followed"
+	objectVarGoNothing           = "go_nothing"
 	objectVarGoToldType          = "go_told_type"
 	objectVarHitsCounted         = "hits_counted"
 	objectVarIdleNs              = "idle_ns"
@@ -381,6 +383,7 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	GoFollowed       *ebpf.VariableSpec `ebpf:"go_followed"`
+	GoNothing        *ebpf.VariableSpec `ebpf:"go_nothing"`
 	GoToldType       *ebpf.VariableSpec `ebpf:"go_told_type"`
 	HitsCounted      *ebpf.VariableSpec `ebpf:"hits_counted"`
 	IdleNs           *ebpf.VariableSpec `ebpf:"idle_ns"`
@@ -478,6 +481,7 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	GoFollowed       *ebpf.Variable `ebpf:"go_followed"`
+	GoNothing        *ebpf.Variable `ebpf:"go_nothing"`
 	GoToldType       *ebpf.Variable `ebpf:"go_told_type"`
 	HitsCounted      *ebpf.Variable `ebpf:"hits_counted"`
 	IdleNs           *ebpf.Variable `ebpf:"idle_ns"`
