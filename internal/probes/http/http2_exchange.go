@@ -37,6 +37,10 @@ func (h *handler2) exchange(in *http2.Exchange) {
 	case !a.more.call && p.metrics != nil:
 		a.series = p.metrics.record(c, &a.ex, &a.facts)
 	}
+	serving := in.RequestTag.Parent
+	if c.Role == stream.Client && serving.Writer && p.callers != nil {
+		serving = p.callers.Caller(c.Process.PID, serving.Conn, in.StreamID) // also of what is not kept: it is remembered until then
+	}
 	if !p.traces {
 		p.counts.Delivered++
 		return
@@ -62,10 +66,6 @@ func (h *handler2) exchange(in *http2.Exchange) {
 	}
 	wire := c.Wire()
 	if c.Role == stream.Client {
-		serving := in.RequestTag.Parent
-		if serving.Writer && p.callers != nil {
-			serving = p.callers.Caller(c.Process.PID, serving.Conn, in.StreamID)
-		}
 		p.tracer.Client(tracing.Serving(c.Process, serving, &x), wire, &x, a)
 	} else {
 		if a.remote.Says() {

@@ -135,14 +135,22 @@ func (b *Budget) count(of func(pid uint32) []io.Closer) error {
 			}
 		}
 	}
+	err := it.Err()
+	if err != nil { // some were not reached: of them what is known stays, lest all that they ever hit is new
+		for pid, n := range b.seen {
+			if _, ok := seen[pid]; !ok {
+				seen[pid] = n
+			}
+		}
+	}
 	b.seen = seen
 	for f, n := range busiest {
 		f.duty.hits += n
 	}
-	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
-		return err
+	if errors.Is(err, ebpf.ErrIterationAborted) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 func (b *Budget) judge(f *file, now uint64) {
@@ -160,9 +168,12 @@ func (b *Budget) judge(f *file, now uint64) {
 				zap.String("file", f.path), zap.Float64("hits_per_second", math.Round(rate)), zap.Float64("max_hits_per_second", b.perSecond))
 		}
 	case wake:
-		err := errors.Join(b.before(f), f.held.Resume())
-		if err != nil {
-			b.log.Warn("Uprobes of a file cannot be attached again", zap.String("file", f.path), zap.Error(err))
+		if err := b.before(f); err != nil {
+			b.log.Warn("What was not seen of a file's processes cannot be noted", zap.String("file", f.path), zap.Error(err))
+		}
+		if err := f.held.Resume(); err != nil {
+			f.duty.until = now + retry
+			b.log.Warn("Uprobes of a file cannot be attached again, which is tried once more later", zap.String("file", f.path), zap.Error(err))
 		}
 	case settle:
 		b.log.Info("The probes of a file are attached all of the time again", zap.String("file", f.path))

@@ -13,6 +13,8 @@ const (
 	window = uint64(time.Second)
 	// maxRest bounds the time for which a file is detached.
 	maxRest = uint64(time.Minute)
+	// retry is when to try again to attach what could not be.
+	retry = uint64(10 * time.Second)
 	// calm is the part of the budget below which a file is attached for good again.
 	calm = 0.8
 )

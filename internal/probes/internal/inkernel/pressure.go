@@ -35,8 +35,11 @@ func (p *pressure) ended() bool {
 	return p.isHigh()
 }
 
-// isHigh tells that half of the space may be taken.
-func (p *pressure) isHigh() bool { return p.left+p.exits*p.each >= p.size/2 }
+// isHigh tells that those who ended may have taken half of the space that the living leave. Where
+// these leave little, reading more often would not make more of it.
+func (p *pressure) isHigh() bool {
+	return p.exits*p.each >= max(p.size/16, (p.size-p.left)/2)
+}
 
 // grace is how long after their exit processes are kept by the reading that is about to begin.
 func (p *pressure) grace() uint64 {

@@ -312,3 +312,21 @@ func TestTheLastCollectionAccountsForAll(t *testing.T) {
 	f.collect()
 	assert.Equal(t, Account{Unmatched: 5}, f.Account())
 }
+
+// TestPressureOfTheLiving: a hash that living processes fill for the most part is not read for
+// each exit.
+func TestPressureOfTheLiving(t *testing.T) {
+	var p pressure
+	p.begin(8192)
+	p.read(8192*6/10, 0, 0)
+	readings := 0
+	for range 1000 {
+		if p.ended() {
+			readings++
+			p.read(8192*6/10, 8*p.exits, p.exits)
+		}
+	}
+	if readings == 0 || readings > 25 {
+		t.Errorf("%d readings for 1000 exits", readings)
+	}
+}
