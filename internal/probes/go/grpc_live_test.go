@@ -111,7 +111,8 @@ func testGRPCFanOut(t *testing.T, version string) {
 	}, 20*time.Second, 200*time.Millisecond)
 	get(callers, 1)
 	const spansOfOne = 1 + 2 + 1 + 3 + 1 + 3 // of the service, of middle, of leaf
-	require.Eventually(t, func() bool { return sink.SpanCount() >= warm*spansOfOne }, 20*time.Second, 50*time.Millisecond)
+	// A span may wait half a minute for its parent.
+	require.Eventually(t, func() bool { return sink.SpanCount() >= warm*spansOfOne }, 40*time.Second, 50*time.Millisecond)
 	sink.Reset()
 	var wg sync.WaitGroup
 	for c := range callers {
