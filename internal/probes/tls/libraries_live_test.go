@@ -7,6 +7,7 @@ package tls_test
 
 import (
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -51,6 +52,14 @@ type client struct {
 	command func(path string, n int) *exec.Cmd
 }
 
+// pause is a reader that has nothing, after a while.
+type pause time.Duration
+
+func (p pause) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(p))
+	return 0, io.EOF
+}
+
 // ofOpenSSL is the program of the same name below root, which it sees nothing outside of.
 func ofOpenSSL(t *testing.T, root string, port int) client {
 	in := func(args ...string) *exec.Cmd {
@@ -71,6 +80,10 @@ func ofOpenSSL(t *testing.T, root string, port int) client {
 			fmt.Fprintf(&all, "GET %s/%d HTTP/1.1\r\nHost: x:%d\r\nConnection: %s\r\n\r\n", path, i, port, more)
 		}
 		cmd.Stdin = strings.NewReader(all.String())
+		if strings.HasPrefix(path, "/warm") { // it is to be there when its library is looked for
+			first, rest, _ := strings.Cut(all.String(), "\r\n\r\n")
+			cmd.Stdin = io.MultiReader(strings.NewReader(first+"\r\n\r\n"), pause(time.Second), strings.NewReader(rest))
+		}
 		return cmd
 	}}
 }
