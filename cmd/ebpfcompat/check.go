@@ -208,33 +208,34 @@ const manyHooks = 8
 // addAll takes why variants cannot run. Of many hooks that are refused for one reason it
 // names the first and says how many there are.
 func (s *sentences) addAll(probe string, rejected []compat.Rejection) {
+	type refused struct {
+		variant, reason string
+		hooks           []string
+	}
 	for _, r := range rejected {
-		var kept []string
-		hooks := map[[2]string][]string{} // by variant and reason
+		var all []refused
 		for _, sentence := range r.Sentences() {
 			parts := strings.SplitN(sentence, ": ", 3)
 			if len(parts) < 3 {
-				kept = append(kept, sentence)
+				all = append(all, refused{reason: sentence})
 				continue
 			}
-			key := [2]string{parts[0], parts[2]}
-			if hooks[key] == nil {
-				kept = append(kept, sentence)
+			i := slices.IndexFunc(all, func(o refused) bool { return o.variant == parts[0] && o.reason == parts[2] })
+			if i < 0 {
+				i = len(all)
+				all = append(all, refused{variant: parts[0], reason: parts[2]})
 			}
-			hooks[key] = append(hooks[key], parts[1])
+			all[i].hooks = append(all[i].hooks, parts[1])
 		}
-		for _, sentence := range kept {
-			parts := strings.SplitN(sentence, ": ", 3)
-			if len(parts) < 3 {
-				s.add(probe, sentence)
-				continue
+		for _, f := range all {
+			if f.hooks == nil {
+				s.add(probe, f.reason)
 			}
-			names := hooks[[2]string{parts[0], parts[2]}]
-			if len(names) > manyHooks {
-				names = []string{fmt.Sprintf("%s and %d more", names[0], len(names)-1)}
+			if len(f.hooks) > manyHooks {
+				f.hooks = []string{fmt.Sprintf("%s and %d more", f.hooks[0], len(f.hooks)-1)}
 			}
-			for _, name := range names {
-				s.add(probe, parts[0]+": "+name+": "+parts[2])
+			for _, hook := range f.hooks {
+				s.add(probe, f.variant+": "+hook+": "+f.reason)
 			}
 		}
 	}

@@ -30,11 +30,22 @@ func Hold(file *os.File, hooks []Hook, o Options) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	own, err := Reopen(file)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("keep %s open: %w", file.Name(), err), now.Close())
+		return nil, errors.Join(err, now.Close())
 	}
-	return &Held{os.NewFile(uintptr(fd), file.Name()), slices.Clone(hooks), o, []io.Closer{now}}, nil //nolint:gosec // a descriptor is not negative
+	return &Held{own, slices.Clone(hooks), o, []io.Closer{now}}, nil
+}
+
+// Reopen makes a descriptor of its own for an open file, whatever its path leads to by now.
+//
+// Returns an error that wraps the kernel's.
+func Reopen(open *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(open.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("keep %s open: %w", open.Name(), err)
+	}
+	return os.NewFile(uintptr(fd), open.Name()), nil //nolint:gosec // a descriptor is not negative
 }
 
 // Add attaches these, too, now or when it is attached again.

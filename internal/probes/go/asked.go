@@ -7,12 +7,10 @@ package golang
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
 )
@@ -51,15 +49,6 @@ func (a *attached) done() error {
 	return err
 }
 
-// reopen makes a descriptor of its own for an open file, whatever its path leads to by now.
-func reopen(open *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(open.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("keep %s open: %w", open.Name(), err)
-	}
-	return os.NewFile(uintptr(fd), open.Name()), nil //nolint:gosec // a descriptor is not negative
-}
-
 // answer follows where goroutines start in the programs that have asked for it.
 func (i *instrument) answer() {
 	asked, err := i.marks.asked()
@@ -91,10 +80,10 @@ func (i *instrument) followStarts(pid uint32, start uint64) {
 			continue
 		}
 		if err := i.hook(a, a.file, a.starts); err != nil {
-			a.log.Warn("Goroutines that a Go program starts are not followed", zap.Error(err))
-		} else {
-			a.log.Info("Goroutines that a Go program starts are followed, since some call others")
+			a.log.Warn("Goroutines that a Go program starts are not followed, which is tried again within a minute", zap.Error(err))
+			continue
 		}
+		a.log.Info("Goroutines that a Go program starts are followed, since some call others")
 		if err := a.done(); err != nil {
 			a.log.Debug("An executable cannot be closed", zap.Error(err))
 		}

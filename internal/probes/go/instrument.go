@@ -128,7 +128,7 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 		log.Warn("Goroutines of a Go program are not followed", zap.Error(err))
 		return nil
 	}
-	if a.file, err = reopen(open); err != nil {
+	if a.file, err = uprobe.Reopen(open); err != nil {
 		log.Warn("Goroutines that a Go program starts are not followed", zap.Error(err))
 	}
 	log.Info("Goroutines of a Go program are followed", zap.String("toolchain", b.version))
