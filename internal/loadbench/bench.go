@@ -27,6 +27,7 @@ type kind struct {
 	samples  []sample
 	laps     []lap
 	bpf      float64 // time of all BPF programs for an operation, ns
+	programs map[string]cost
 	counts   map[string]int64
 }
 
@@ -103,7 +104,6 @@ func bench(ctx context.Context, o options) error {
 			continue // the others' figures are worth having
 		}
 		r.Workloads = append(r.Workloads, result)
-		result.print()
 	}
 	return errors.Join(append(failed, r.finish(o))...)
 }
@@ -148,7 +148,14 @@ func measure(ctx context.Context, o options, sink, name string, begin starter) (
 			}
 		}
 	}
-	return newResult(name, kinds), nil
+	all := newResult(name, kinds)
+	all.print()
+	if o.programs {
+		for _, k := range kinds {
+			k.printPrograms()
+		}
+	}
+	return all, nil
 }
 
 // shuffled calls do with each kind in a random order, in each round anew.
@@ -206,7 +213,7 @@ func (w *workload) fullSpeed(ctx context.Context, o options, kinds []*kind) erro
 				return err
 			}
 			now, err := runtimes()
-			k.bpf = float64(now-ns) / float64(max(m-n, 1))
+			k.programs, k.bpf = perOperation(ns, now, m-n)
 			return err
 		})
 		if err != nil {
@@ -214,30 +221,6 @@ func (w *workload) fullSpeed(ctx context.Context, o options, kinds []*kind) erro
 		}
 	}
 	return nil
-}
-
-// runtimes is how long all BPF programs of the machine have run, ns.
-func runtimes() (sum time.Duration, err error) {
-	for id := ebpf.ProgramID(0); ; {
-		if id, err = ebpf.ProgramGetNextID(id); errors.Is(err, os.ErrNotExist) {
-			return sum, nil
-		} else if err != nil {
-			return 0, err
-		}
-		p, err := ebpf.NewProgramFromID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // gone meanwhile
-		}
-		if err != nil {
-			return 0, err
-		}
-		s, err := p.Stats()
-		_ = p.Close()
-		if err != nil {
-			return 0, err
-		}
-		sum += s.Runtime
-	}
 }
 
 // atRate measures latencies, without probes and with all that there are.

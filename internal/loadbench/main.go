@@ -27,6 +27,7 @@ import (
 )
 
 type options struct {
+	programs  bool
 	rounds    int
 	slice     time.Duration
 	rate      int
@@ -53,6 +54,7 @@ func main() {
 	flag.StringVar(&o.markdown, "markdown", "", "write the tables into this file, between its marks")
 	flag.StringVar(&o.compare, "compare", "", "fail if figures are worse than those in this file, which -json wrote")
 	flag.Float64Var(&o.tolerance, "tolerance", 0.1, "how much worse a ratio may be: the share of it")
+	flag.BoolVar(&o.programs, "programs", false, "show what each BPF program takes")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the receivers and exporters to this file")
 	sink := flag.Bool("sink", false, "only run the sink (used internally)")
 	server := flag.String("serve", "", "only run a server of Go (used internally)")
