@@ -11,6 +11,9 @@
 #define MAX_SEGS 4
 #define HELLO_MAX 2048	  /* bytes of a ClientHello or ServerHello */
 #define TARGET_MAX 104 /* bytes of a request's target in a summary */
+#define TALLIES 4 /* histograms of a connection: a power of two */
+#define TALLY_BOUNDS 14 /* of the buckets of one */
+#define TALLY_BOUNDS_MASK 15
 
 /* What seldom happens is laid out apart, so that a usual exchange runs through few cache lines. */
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -86,6 +89,17 @@ struct summary {
 	__u8 target[TARGET_MAX]; /* only where it is wanted */
 };
 #define UNKNOWN_SIZE (~0U)
+
+/* Exchanges of a connection since its histogram got its number: see socket_tally.h. */
+struct tally {
+	__u64 first; /* boot time at which the first one began, ns */
+	__u64 last;  /* boot time at which the last one ended, ns */
+	__u64 sum;   /* of durations, ns */
+	__u64 min;
+	__u64 max;
+	__u32 counts[TALLY_BOUNDS + 1];
+	__u32 count;
+};
 
 struct rec {
 	__u64 conn;

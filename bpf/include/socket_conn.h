@@ -86,6 +86,12 @@ struct conn {
 	__u32 passed[2]; /* of a plaintext: bytes so far, which stand for sequence numbers */
 	__u32 stored_other; /* where the other direction was when it was stored */
 	struct h2 h2[2];
+	/* See socket_tally.h. The sweep alone writes tallied and tally_told. */
+	__u64 tally_keys[TALLIES]; /* what they are of, and their numbers; 0: not in use */
+	__u64 tally_told[TALLIES]; /* the number, and what count was when it was told last */
+	__u64 tallied;		   /* when that was, ns */
+	__u16 tally_number;	   /* the last one given */
+	struct tally tallies[TALLIES];
 	struct seg stored; /* a request whose response has not begun; len 0: none */
 	__u8 request[STORED_MAX];
 	__u64 beyond; /* words are read across the end of the request */

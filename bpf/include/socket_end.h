@@ -22,6 +22,8 @@ static __always_inline void ended(struct conn *c, const struct seqs *q, int olds
 	if (c->role == ROLE_SERVER && newstate != TCP_CLOSE)
 		thread_done(c->id);
 	starts = c->stored.len ? c->stored.starts : 0;
+	c->version++;
+	tallies_end(c, ALL_TALLIES);
 	count(C_SEEN);
 	out = bpf_ringbuf_reserve(&socket_events, sizeof(*out), 0);
 	if (!out) {
@@ -30,9 +32,9 @@ static __always_inline void ended(struct conn *c, const struct seqs *q, int olds
 			count_lost_starts(c->proto, starts);
 		c->lost += starts;
 		c->stored.len = 0;
+		c->version++;
 		return;
 	}
-	c->version++;
 	r = &out->rec;
 	/* After the FIN write_seq is one more than the bytes. */
 	sent = q->written;
@@ -114,6 +116,7 @@ static __always_inline void sweep(struct conn *c, __u32 version, const struct se
 
 	if (version & 1 || !is_followed(c) || c->fin_sent)
 		return;
+	tallies_sweep(c, version);
 	d = c->role == ROLE_SERVER ? TX : RX;
 	end = d == TX ? q->written : q->copied;
 	barrier_var(end);

@@ -79,9 +79,11 @@ static __always_inline struct conn *hashed_conn_of(struct sock *sk)
 		}
 		if (!proc_captured(tgid, &start))
 			return 0;
+		tallies_end(c, ALL_TALLIES);
 		c->tgid = tgid;
 		c->start = start;
 		c->pending = 1;
+		c->host_sent = 0;
 		return c;
 	}
 	if (!proc_captured(tgid, &start))

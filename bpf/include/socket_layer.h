@@ -129,6 +129,7 @@ static __always_inline struct conn *conn_of(struct sock *sk, bool typed)
 		/* Passed on to another process, or inherited: it may not be selected. */
 		if (!proc_captured(tgid, &start))
 			return 0;
+		tallies_end(c, ALL_TALLIES);
 		c->tgid = tgid;
 		c->start = start;
 		c->pending = 1;
@@ -346,7 +347,8 @@ static __always_inline bool summarize(struct conn *c, int d, struct scratch *sc,
 		    last >> 16 != WORD('\n', '0', '\r', '\n', '\r', '\n', 0, 0))
 			return false;
 	}
-	send_summary(c, sc, status & 0xffff, size, now);
+	if (!tallied(c, status & 0xffff, now))
+		send_summary(c, sc, status & 0xffff, size, now);
 	c->pos[!d] -= c->stored.len;
 	c->stored.len = 0;
 	return true;
@@ -478,7 +480,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 			return false;
 		}
 	} else if (starts && one_at_a_time) {
-		if (c->role == ROLE_SERVER && !is_interim(look, c->proto))
+		if (c->role == ROLE_SERVER && !(summary_wants & WANT_NO_PARENTS) && !is_interim(look, c->proto))
 			c->route = thread_done(c->id);
 		if (ready && accepted && may_summarize(c, now) && seq == c->next[d] &&
 		    other_seq == c->next[!d] && summarize(c, d, sc, look, ready, len, src, now)) {

@@ -6,6 +6,7 @@
 #define __EBPFRECEIVER_SOCKET_SUMMARY_H
 
 #include "socket_conn.h"
+#include "socket_tally.h"
 
 /* Set by user space when the programs are loaded: whether to decide, what part
  * of 2^32 not to keep, and a number that only this receiver knows. */
@@ -13,9 +14,13 @@ __u8 sampling = 0;
 __u64 sampling_reject = 0;
 const volatile __u64 sampling_seed = 0;
 
-/* What metrics need beside: targets of requests that servers get, sizes of bodies. */
+/* What metrics need beside: targets of requests that servers get, sizes of bodies, the duration of
+ * each exchange and not only its bucket. Without these exchanges are counted, see socket_tally.h. */
 #define WANT_TARGET 1
 #define WANT_SIZES 2
+#define WANT_DURATIONS 4
+/* Nobody asks for what a thread does something: there are no traces. */
+#define WANT_NO_PARENTS 8
 __u8 summary_wants = 0;
 
 /* Some client has decided other than its request alone would tell. */
@@ -390,16 +395,18 @@ __noinline int begin_request(struct conn *c, __u32 seq, __u32 len, bool one_at_a
 	c->route = 0;
 	c->method = 0;
 	c->host_now = 0;
-	if (c->role == ROLE_CLIENT)
+	if (c->role == ROLE_CLIENT && !(summary_wants & WANT_NO_PARENTS))
 		thread_parent(c);
 	if (sampling) {
 		if (len && c->proto == PROTO_HTTP1)
 			head = scan_request(c, len);
 		c->decided = decide(c, seq, head);
-		if (c->host_now != c->host_sent)
+		if (unlikely(c->host_now != c->host_sent)) {
+			tallies_end(c, ALL_TALLIES); /* they are of the other Host */
 			c->host_sent = 0;
+		}
 	}
-	if (c->role == ROLE_SERVER && one_at_a_time)
+	if (c->role == ROLE_SERVER && one_at_a_time && !(summary_wants & WANT_NO_PARENTS))
 		thread_open(c->id, seq, c->decided);
 	return 0;
 }
@@ -487,6 +494,12 @@ static __always_inline bool may_summarize(const struct conn *c, __u64 now)
 }
 
 const struct summary *summary_type __attribute__((unused)); /* for generated code */
+
+/* Counts an exchange where that is enough. */
+static __always_inline bool tallied(struct conn *c, __u16 status, __u64 now)
+{
+	return !(summary_wants & (WANT_TARGET | WANT_SIZES | WANT_DURATIONS)) && tally_exchange(c, status, now);
+}
 
 /* Sends the summary of an exchange instead of its bytes. */
 static __always_inline void send_summary(struct conn *c, struct scratch *sc, __u16 status,

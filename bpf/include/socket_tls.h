@@ -175,6 +175,7 @@ __noinline int tls_forget(struct conn *c)
 		return 0;
 	if (p->stored.len)
 		count_lost_starts(p->proto, p->stored.starts);
+	tallies_end(p, ALL_TALLIES);
 	if (p->role != ROLE_UNKNOWN)
 		tell_end(p, REC_CLOSED | REC_LEFT);
 	bpf_map_delete_elem(&tls_conns, &id);
@@ -230,6 +231,7 @@ __noinline int tls_upgrade(struct conn *c, __u32 d)
 {
 	if (!c)
 		return 0;
+	tallies_end(c, ALL_TALLIES);
 	tell_end(c, REC_CLOSED);
 	c->role = ROLE_UNKNOWN;
 	c->proto = PROTO_UNKNOWN;

@@ -148,12 +148,15 @@ type Summary struct {
 	Route uint16
 }
 
-// Sampling says what the kernel drops, and what its Summaries hold.
+// Sampling says what the kernel drops, and what it tells of that.
 type Sampling struct {
 	// Reject is what part of 2^32 is dropped, at random.
 	Reject uint64
-	// Targets and Sizes are for Summaries.
-	Targets, Sizes bool
+	// Targets, Sizes and Durations are wanted of each exchange. Without them the kernel counts
+	// exchanges, in Tallies.
+	Targets, Sizes, Durations bool
+	// Alone tells that there are no traces: nobody asks what an exchange is done for.
+	Alone bool
 }
 
 // Method is one of HTTP's: enum method of bpf/include/socket.h.
@@ -170,9 +173,11 @@ const (
 	Patch
 )
 
-// Summarizer is a Handler that takes summaries, in the order of the segments.
+// Summarizer is a Handler that takes summaries and tallies, in the order of the segments.
 type Summarizer interface {
 	Summary(s *Summary)
+	// Tally takes what came to a Tally since it was given last.
+	Tally(t *Tally)
 }
 
 // Routes is a Source that knows which routes the programs that serve requests chose for them.
@@ -201,7 +206,7 @@ type Source interface {
 	// Register adds a protocol. Until then connections that speak it cost next to nothing.
 	Register(p Protocol) error
 	// Sample lets the kernel decide on the traces that begin with a request of
-	// HTTP/1, and send Summaries of those that it drops. What a thread causes, and both
+	// HTTP/1, and send Summaries and Tallies of those that it drops. What a thread causes, and both
 	// ends of a connection, share one decision. The handlers of ProtoHTTP1 must be
 	// Summarizers.
 	Sample(s Sampling) error

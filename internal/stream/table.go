@@ -25,6 +25,7 @@ type entry struct {
 	known   [2]bool
 	next    [2]uint64
 	last    uint64
+	tallies *[TallySlots]TallyTotal // nil until there are any
 }
 
 // NewTable makes a table of at most max connections.

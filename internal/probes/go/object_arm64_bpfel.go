@@ -77,6 +77,21 @@ type objectConn struct {
 		Data  uint8
 		Head  [10]uint8
 	}
+	TallyKeys   [4]uint64
+	TallyTold   [4]uint64
+	Tallied     uint64
+	TallyNumber uint16
+	_           [6]byte
+	Tallies     [4]struct {
+		_      structs.HostLayout
+		First  uint64
+		Last   uint64
+		Sum    uint64
+		Min    uint64
+		Max    uint64
+		Counts [15]uint32
+		Count  uint32
+	}
 	Stored struct {
 		_          structs.HostLayout
 		Start      uint64

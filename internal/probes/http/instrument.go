@@ -159,6 +159,9 @@ func (p *instrument) sample() error {
 		Reject:  p.reject(),
 		Targets: p.metrics != nil && len(p.cfg.Routes) > 0,
 		Sizes:   p.metrics != nil && p.cfg.Metrics.BodySizes,
+		// The kernel counts in the conventions' buckets.
+		Durations: p.metrics != nil && p.cfg.Metrics.Histogram != HistogramExplicit,
+		Alone:     !p.traces,
 	})
 }
 

@@ -4,6 +4,7 @@
 package http
 
 import (
+	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/aggregate"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -41,11 +42,29 @@ func (h *handler) Summary(s *stream.Summary) {
 	}
 }
 
-// summarize counts a summary.
-func (a *aggregation) summarize(c *peer, s *stream.Summary, routes stream.Routes) {
+// Tally implements stream.Summarizer.
+func (h *handler) Tally(t *stream.Tally) {
+	p, c := h.p, h.peer
+	if c == nil || int(t.Method) >= len(summarized) {
+		p.counts.Lost[probe.Undecodable] += t.Count
+		return
+	}
+	p.counts.Seen += t.Count
+	if p.metrics != nil {
+		p.metrics.tally(c, t, p.routes)
+	}
+	if p.traces {
+		p.counts.SampledOut += t.Count
+	} else {
+		p.counts.Delivered += t.Count
+	}
+}
+
+// summarized is the attribute set of what the kernel tells in few words.
+func (a *aggregation) summarized(c *peer, method stream.Method, minor uint8, status uint16) seriesKey {
 	k := seriesKey{
-		route: noRoute, method: summarized[s.Method], version: s.Minor, status: s.Status,
-		failure: failureOfStatus(c.Role, s.Status), https: c.TLS,
+		route: noRoute, method: summarized[method], version: minor, status: status,
+		failure: failureOfStatus(c.Role, status), https: c.TLS,
 	}
 	if c.Role == stream.Client || a.cfg.ServerAddress {
 		k.host, k.port = c.host, c.port
@@ -53,6 +72,25 @@ func (a *aggregation) summarize(c *peer, s *stream.Summary, routes stream.Routes
 			k.host, k.port = c.ServerAddress, c.ServerPort
 		}
 	}
+	return k
+}
+
+// tally counts a tally.
+func (a *aggregation) tally(c *peer, t *stream.Tally, routes stream.Routes) {
+	k := a.summarized(c, t.Method, t.Minor, t.Status)
+	k.route = a.router.learn(routes, t.Route)
+	series := a.table.Find(&c.cursor, c.Process, c.Role, k, t.Start)
+	if series.Overflow {
+		a.table.Overflowed += t.Count - 1
+	}
+	a.table.Add(series, durations, durationBounds, &aggregate.Counted{
+		Counts: t.Counts[:], Sum: float64(t.Sum) / 1e9, Min: float64(t.Min) / 1e9, Max: float64(t.Max) / 1e9,
+	})
+}
+
+// summarize counts a summary.
+func (a *aggregation) summarize(c *peer, s *stream.Summary, routes stream.Routes) {
+	k := a.summarized(c, s.Method, s.Minor, s.Status)
 	if c.Role == stream.Server && len(s.Target) > 0 {
 		k.route = a.router.match(parseTarget(s.Target, false).path)
 	}

@@ -4,6 +4,9 @@
 package http
 
 import (
+	"fmt"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,6 +49,52 @@ func TestSummariesAreMeasuredAsExchanges(t *testing.T) {
 		conn.h.(stream.Summarizer).Summary(&stream.Summary{Status: 200, Method: stream.Patch + 1})
 		assert.EqualValues(t, 1, b.p.Counts().Lost[probe.Undecodable])
 		b.requireBalanced()
+	}
+}
+
+// Exchanges that the kernel counted are measured as if each had been told by itself.
+func TestTalliesAreMeasuredAsSummaries(t *testing.T) {
+	took := []uint64{1e6, 5e6, 5e6 + 1, 3e9, 11e9}
+	points := map[bool]string{}
+	for _, counted := range []bool{false, true} {
+		b := newBench(t, func(c *Config) { c.Sampling.Ratio = 0 })
+		conn := b.conn(b.process("s"), stream.Server, "10.0.0.1:80", "10.0.0.2:999")
+		conn.exchange(1, 4, 0, 1, stream.Ref{}, get, respond(200))
+		h := conn.h.(stream.Summarizer)
+		tally := &stream.Tally{Start: 10e6, End: 40e6, Min: took[0], Max: took[4], Count: 5, Status: 200, Method: stream.Get, Minor: 1}
+		for _, ns := range took {
+			if !counted {
+				h.Summary(&stream.Summary{Start: 10e6, End: 10e6 + ns, Status: 200, Method: stream.Get, Minor: 1})
+			}
+			tally.Sum += ns
+			tally.Counts[slices.IndexFunc(append(stream.TallyBounds[:], math.MaxUint64), func(bound uint64) bool { return ns <= bound })]++
+		}
+		if counted {
+			h.Tally(tally)
+		}
+		m, ok := b.collect(epoch)["s/http.server.request.duration"]
+		require.True(t, ok)
+		p := m.Histogram().DataPoints()
+		require.Equal(t, 1, p.Len())
+		points[counted] = fmt.Sprintf("%v %v %v %.6f %v %v", p.At(0).Attributes().AsRaw(), p.At(0).BucketCounts().AsRaw(),
+			p.At(0).Count(), p.At(0).Sum(), p.At(0).Min(), p.At(0).Max())
+		assert.EqualValues(t, 6, b.p.Counts().Seen)
+		assert.EqualValues(t, 6, b.p.Counts().SampledOut)
+		b.requireBalanced()
+
+		h.Tally(&stream.Tally{Count: 3, Method: stream.Patch + 1})
+		assert.EqualValues(t, 3, b.p.Counts().Lost[probe.Undecodable])
+		b.requireBalanced()
+	}
+	assert.Equal(t, points[false], points[true])
+}
+
+// The kernel's buckets are those of the conventions.
+func TestTallyBounds(t *testing.T) {
+	require.Len(t, durationBounds, len(stream.TallyBounds))
+	for i, ns := range stream.TallyBounds {
+		assert.Equal(t, durationBounds[i], float64(ns)/1e9) //nolint:testifylint // the very same
+		assert.Greater(t, float64(ns+1)/1e9, durationBounds[i])
 	}
 }
 

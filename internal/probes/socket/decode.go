@@ -68,7 +68,7 @@ func viewSummary(raw []byte, to *stream.Summary) *objectSummary {
 	return r
 }
 
-// connOf gives the connection that a record or a summary is of, which both begin with.
+// connOf gives the connection that a record, a summary or a tally is of, which all begin with.
 func connOf(raw []byte) (id uint64, ok bool) {
 	if len(raw) < summarySize {
 		return 0, false

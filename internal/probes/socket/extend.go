@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
 )
 
 // Extensible is the Daemon for those that bring bytes of their own: programs made
@@ -53,6 +55,7 @@ func (d *daemon) Prepare(spec *ebpf.CollectionSpec) error {
 		"max_response":  d.cfg.MaxResponseCapture,
 		"wakeup_bytes":  uint64(min(256<<10, d.cfg.RingSize/4)),
 		"sampling_seed": d.seed,
+		"tally_bounds":  stream.TallyBounds,
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {
 			return fmt.Errorf("constant %s: %w", name, err)

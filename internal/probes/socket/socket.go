@@ -71,6 +71,8 @@ type daemon struct {
 	waiting   deferred
 	seed      uint64
 	sum       stream.Summary // reused
+	total     stream.TallyTotal
+	counted   stream.Tally
 	seg       stream.Segment // reused: the table and the handlers do not keep it
 	conn      stream.Conn
 	delivered uint64
@@ -108,11 +110,10 @@ func (d *daemon) Register(p stream.Protocol) error {
 // Sample implements stream.Source.
 func (d *daemon) Sample(s stream.Sampling) error {
 	var wants uint8 // WANT_* of bpf/include/socket_summary.h
-	if s.Targets {
-		wants |= 1
-	}
-	if s.Sizes {
-		wants |= 2
+	for i, want := range []bool{s.Targets, s.Sizes, s.Durations, s.Alone} {
+		if want {
+			wants |= 1 << i
+		}
 	}
 	if err := d.tell("what to sample", map[string]any{"summary_wants": wants, "sampling_reject": s.Reject}); err != nil {
 		return err
@@ -172,9 +173,12 @@ func (d *daemon) record(raw []byte) {
 // take takes one record. It does not when the process is not known.
 func (d *daemon) take(raw []byte) bool {
 	if len(raw) < recSize {
-		if len(raw) == toldSize {
+		switch len(raw) {
+		case toldSize:
 			d.hear((*objectGoTold)(unsafe.Pointer(unsafe.SliceData(raw))))
 			return true
+		case tallySize:
+			return d.tally(raw)
 		}
 		return d.summary(raw)
 	}

@@ -136,13 +136,6 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 		return nil, errors.New("the probe observes the whole host, not a single target")
 	}
 	var links attachment
-	for _, name := range d.how.hooks {
-		l, err := hook.Attach(d.hooks[name], d.coll.Programs[name])
-		if err != nil {
-			return nil, errors.Join(err, links.Close())
-		}
-		links = append(links, l)
-	}
 	var sweeps []*link.Iter
 	for _, s := range d.how.sweeps {
 		l, err := link.AttachIter(link.IterOptions{Program: d.coll.Programs[s.program], Map: d.coll.Maps[s.over]})
@@ -150,6 +143,14 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 			return nil, errors.Join(fmt.Errorf("attach %s: %w", s.program, err), links.Close())
 		}
 		links, sweeps = append(links, l), append(sweeps, l)
+	}
+	links = append(links, closerFunc(func() error { return LastSweep(d.coll, sweeps...) }))
+	for _, name := range d.how.hooks {
+		l, err := hook.Attach(d.hooks[name], d.coll.Programs[name])
+		if err != nil {
+			return nil, errors.Join(err, links.Close())
+		}
+		links = append(links, l)
 	}
 	d.sweeps.Store(&sweeps)
 	return append(links, closerFunc(func() error { d.sweeps.Store(nil); return nil })), nil

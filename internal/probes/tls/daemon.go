@@ -178,7 +178,7 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (_ io.Closer, err err
 		d.running.Lock()
 		defer d.running.Unlock()
 		d.attached = false
-		return errors.Join(err, d.files.Close(), d.sweep.Close())
+		return errors.Join(err, d.files.Close(), socket.LastSweep(d.coll, d.sweep), d.sweep.Close())
 	}), nil
 }
 

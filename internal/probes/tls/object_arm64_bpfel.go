@@ -77,6 +77,21 @@ type objectConn struct {
 		Data  uint8
 		Head  [10]uint8
 	}
+	TallyKeys   [4]uint64
+	TallyTold   [4]uint64
+	Tallied     uint64
+	TallyNumber uint16
+	_           [6]byte
+	Tallies     [4]struct {
+		_      structs.HostLayout
+		First  uint64
+		Last   uint64
+		Sum    uint64
+		Min    uint64
+		Max    uint64
+		Counts [15]uint32
+		Count  uint32
+	}
 	Stored struct {
 		_          structs.HostLayout
 		Start      uint64
@@ -283,6 +298,9 @@ const (
 	objectVarSummaryNs           = "summary_ns"
 	objectVarSummaryType         = "summary_type"
 	objectVarSummaryWants        = "summary_wants"
+	objectVarTallyBounds         = "tally_bounds"
+	objectVarTallyNs             = "tally_ns"
+	objectVarTallyRecordType     = "tally_record_type"
 	objectVarTlsFollowed         = "tls_followed"
 	objectVarTlsGapped           = "tls_gapped"
 	objectVarWakeupBytes         = "wakeup_bytes"
@@ -393,6 +411,9 @@ type objectVariableSpecs struct {
 	SummaryNs        *ebpf.VariableSpec `ebpf:"summary_ns"`
 	SummaryType      *ebpf.VariableSpec `ebpf:"summary_type"`
 	SummaryWants     *ebpf.VariableSpec `ebpf:"summary_wants"`
+	TallyBounds      *ebpf.VariableSpec `ebpf:"tally_bounds"`
+	TallyNs          *ebpf.VariableSpec `ebpf:"tally_ns"`
+	TallyRecordType  *ebpf.VariableSpec `ebpf:"tally_record_type"`
 	TlsFollowed      *ebpf.VariableSpec `ebpf:"tls_followed"`
 	TlsGapped        *ebpf.VariableSpec `ebpf:"tls_gapped"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -491,6 +512,9 @@ type objectVariables struct {
 	SummaryNs        *ebpf.Variable `ebpf:"summary_ns"`
 	SummaryType      *ebpf.Variable `ebpf:"summary_type"`
 	SummaryWants     *ebpf.Variable `ebpf:"summary_wants"`
+	TallyBounds      *ebpf.Variable `ebpf:"tally_bounds"`
+	TallyNs          *ebpf.Variable `ebpf:"tally_ns"`
+	TallyRecordType  *ebpf.Variable `ebpf:"tally_record_type"`
 	TlsFollowed      *ebpf.Variable `ebpf:"tls_followed"`
 	TlsGapped        *ebpf.Variable `ebpf:"tls_gapped"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`

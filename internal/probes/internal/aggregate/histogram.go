@@ -78,6 +78,21 @@ func (h *Histogram) Record(v float64) {
 	h.counts[h.bucket(v)]++
 }
 
+// add adds values in the buckets of an explicit histogram.
+func (h *Histogram) add(c *Counted) {
+	if h.count == 0 || c.Min < h.min {
+		h.min = c.Min
+	}
+	if h.count == 0 || c.Max > h.max {
+		h.max = c.Max
+	}
+	h.sum += c.Sum
+	for i, n := range c.Counts {
+		h.count += n
+		h.counts[i] += n
+	}
+}
+
 // bucket: upper bounds are inclusive.
 func (h *Histogram) bucket(v float64) int { return sort.SearchFloat64s(h.bounds, v) }
 

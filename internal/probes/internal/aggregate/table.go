@@ -135,6 +135,22 @@ func (t *Table[K]) Record(s *Series[K], index int, bounds []float64, v float64) 
 	h.Record(v)
 }
 
+// Counted are values that were counted in buckets elsewhere.
+type Counted struct {
+	Counts        []uint64 // one more than there are bounds
+	Sum, Min, Max float64
+}
+
+// Add adds values to one of the explicit histograms of a series.
+func (t *Table[K]) Add(s *Series[K], index int, bounds []float64, c *Counted) {
+	h := s.Histograms[index]
+	if h == nil {
+		h = NewHistogram(ExplicitKind, bounds)
+		s.Histograms[index] = h
+	}
+	h.add(c)
+}
+
 // Collection says what Collect emits.
 type Collection[K comparable] struct {
 	Emit        probe.Emitter
