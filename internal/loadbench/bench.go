@@ -44,6 +44,7 @@ const (
 	nameMetrics = "metrics"
 	nameSome    = "metrics, 1 % spans"
 	nameAll     = "metrics, every span"
+	namePlain   = "metrics, every span, no gzip"
 	nameHost    = "all processes: 1 % spans"
 	nameKernel  = "kernel instruments"
 )
@@ -64,6 +65,7 @@ func (w *workload) kinds(o options) []*kind {
 		{name: nameMetrics, with: of(setup{})},
 		{name: nameSome, with: of(setup{spans: true, ratio: 0.01})},
 		{name: nameAll, with: of(setup{spans: true, ratio: 1})},
+		{name: namePlain, with: of(setup{spans: true, ratio: 1, plain: true})},
 	}
 	if w.name == "nginx" {
 		kinds = append(kinds, &kind{name: nameKernel, with: of(setup{only: kernelInstruments()})})
@@ -84,7 +86,7 @@ func (w *workload) kinds(o options) []*kind {
 func isComma(r rune) bool { return r == ',' }
 
 func bench(ctx context.Context, o options) error {
-	_, sink, endSink, err := self(-1, nil, "-sink")
+	_, sink, endSink, err := self(-1, nil, "-sink", fmt.Sprintf("-nice=%d", o.nice))
 	if err != nil {
 		return err
 	}
@@ -225,7 +227,7 @@ func (w *workload) fullSpeed(ctx context.Context, o options, kinds []*kind) erro
 
 // atRate measures latencies, without probes and with all that there are.
 func (w *workload) atRate(ctx context.Context, o options, kinds []*kind) error {
-	chosen := slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.with != nil && k.name != nameAll })
+	chosen := slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.with != nil && k.name != nameAll && k.name != namePlain })
 	p, end, err := paced(driverOf(w), w.address, o.rate)
 	if err != nil {
 		return err

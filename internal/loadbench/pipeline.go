@@ -46,6 +46,7 @@ type setup struct {
 	ratio   float64  // of traces that are kept
 	only    []string // probes; all by default
 	without string   // a probe that is left out
+	plain   bool     // no gzip, as to a collector or an agent on the same host
 	targets []discovery.Selector
 }
 
@@ -75,6 +76,9 @@ func newPipeline(ctx context.Context, sink string, with setup) (_ *pipeline, err
 	ec := ef.CreateDefaultConfig().(*otlpexporter.Config)
 	ec.ClientConfig.Endpoint = sink
 	ec.ClientConfig.TLS.Insecure = true
+	if with.plain {
+		ec.ClientConfig.Compression = "none"
+	}
 	es := exporter.Settings{ID: component.NewID(ef.Type()), TelemetrySettings: telemetry}
 	ps := processor.Settings{ID: component.NewID(pf.Type()), TelemetrySettings: telemetry}
 	pc := pf.CreateDefaultConfig()
