@@ -20,7 +20,8 @@ var (
 )
 
 // leaves tells that no span is made of an exchange, and counts it: its process exports spans
-// by itself. It finds that out from the exchange, too.
+// by itself. It finds that out from the exchange, too. Where spans are exported no span tells of it:
+// one that did would be exported as well, and so on without an end.
 func (p *instrument) leaves(c *peer, method, path []byte) bool {
 	exporters := &p.tracer.Correlator.Exporters
 	if bytes.Equal(method, post) && (bytes.HasSuffix(path, otlpHTTP) || bytes.Equal(path, otlpGRPC)) {
@@ -29,6 +30,10 @@ func (p *instrument) leaves(c *peer, method, path []byte) bool {
 		} else if exporters.Sent(c.Process) {
 			p.log.Info("A process exports spans by itself, so no more are made of it, only metrics; existing_instrumentation: keep makes them",
 				zap.Uint32("pid", c.Process.PID), zap.String("executable", c.Process.Executable))
+		}
+		if !exporters.Keep {
+			p.counts.Filtered++
+			return true
 		}
 	}
 	if !exporters.Has(c.Process) {

@@ -41,12 +41,15 @@ func TestProcessThatExports(t *testing.T) {
 	}
 }
 
-// A collector takes spans of others and sends them on: its own are not among them.
+// A collector takes spans of others and sends them on: its own are not among them. But of that
+// no span tells.
 func TestProcessThatForwards(t *testing.T) {
 	b := newBench(t, nil)
 	collector := b.process("collector")
 	b.conn(collector, stream.Server, pythonAddr, browser).exchange(100, 200, 1, 77, stream.Ref{}, export, ok)
 	b.conn(collector, stream.Client, pythonPort, nginxAddr).exchange(300, 310, 900, 78, stream.Ref{}, export, ok)
-	assert.Len(t, b.flush()["collector"], 2)
-	assert.Zero(t, b.p.counts.Filtered)
+	b.conn(collector, stream.Server, pythonAddr, browser).exchange(400, 500, 1, 79, stream.Ref{}, "GET /health HTTP/1.1\nHost: h\n\n", ok)
+	assert.Len(t, b.flush()["collector"], 1)
+	assert.EqualValues(t, 2, b.p.counts.Filtered)
+	b.requireBalanced()
 }
