@@ -15,7 +15,6 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
@@ -65,7 +64,7 @@ type daemon struct {
 	callers    map[caller]stream.Ref    // what calls are made for that are about to be written
 	unheard    atomic.Uint64            // what it told and nobody could use
 	counters   *ebpf.Map
-	sweeps     atomic.Pointer[[]*link.Iter] // nil while detached; Attach may run beside the loop
+	sweeps     atomic.Pointer[[]*hook.Sweep] // nil while detached; Attach may run beside the loop
 
 	hellos    hellos
 	waiting   deferred
@@ -336,7 +335,7 @@ func (d *daemon) runSweep() error {
 	}
 	var errs []error
 	for _, sweep := range *sweeps {
-		errs = append(errs, hook.Run(sweep))
+		errs = append(errs, sweep.Run())
 	}
 	return errors.Join(errs...)
 }

@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/stream"
@@ -71,7 +70,7 @@ func (d *daemon) tally(raw []byte) bool {
 }
 
 // LastSweep runs a sweep that waits for nothing, when the programs that it comes after are detached.
-func LastSweep(coll *ebpf.Collection, sweeps ...*link.Iter) error {
+func LastSweep(coll *ebpf.Collection, sweeps ...*hook.Sweep) error {
 	wait := coll.Variables["tally_ns"]
 	var usual uint64
 	if err := wait.Get(&usual); err != nil {
@@ -79,7 +78,7 @@ func LastSweep(coll *ebpf.Collection, sweeps ...*link.Iter) error {
 	}
 	errs := []error{wait.Set(uint64(0))}
 	for _, sweep := range sweeps {
-		errs = append(errs, hook.Run(sweep))
+		errs = append(errs, sweep.Run())
 	}
 	return errors.Join(append(errs, wait.Set(usual))...)
 }

@@ -10,8 +10,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/cilium/ebpf/link"
-
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
@@ -136,9 +134,9 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (io.Closer, error) {
 		return nil, errors.New("the probe observes the whole host, not a single target")
 	}
 	var links attachment
-	var sweeps []*link.Iter
+	var sweeps []*hook.Sweep
 	for _, s := range d.how.sweeps {
-		l, err := link.AttachIter(link.IterOptions{Program: d.coll.Programs[s.program], Map: d.coll.Maps[s.over]})
+		l, err := hook.NewSweep(d.coll.Programs[s.program], d.coll.Maps[s.over])
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("attach %s: %w", s.program, err), links.Close())
 		}

@@ -12,11 +12,11 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hits"
+	hooks "github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/socket"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
@@ -44,7 +44,7 @@ type daemon struct {
 	swept   uint64 // all connections
 	joined  uint64 // runs of plaintext, when that was last asked
 	heard   uint64 // when there were more of them than before
-	sweep   *link.Iter
+	sweep   *hooks.Sweep
 	budget  *hits.Budget // nil: none
 	gaps    *ebpf.Map    // of the Daemon socket: what was not seen of processes
 	gapped  bool
@@ -158,7 +158,7 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (_ io.Closer, err err
 	}
 	d.running.Lock()
 	defer d.running.Unlock()
-	d.sweep, err = link.AttachIter(link.IterOptions{Program: d.coll.Programs["tls_sweep"], Map: d.coll.Maps["tls_conns"]})
+	d.sweep, err = hooks.NewSweep(d.coll.Programs["tls_sweep"], d.coll.Maps["tls_conns"])
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("attach tls_sweep: %w", err), d.socket.Encrypted(false))
 	}
@@ -211,16 +211,16 @@ func (d *daemon) attach(f probe.File, open *os.File) io.Closer {
 		log.Warn("A library that encrypts is of no known form", zap.Error(err))
 		return nil
 	}
-	hooks := make([]uprobe.Hook, 0, len(l.hooks))
+	points := make([]uprobe.Hook, 0, len(l.hooks))
 	for _, h := range l.hooks {
 		p := d.coll.Programs[h.program]
 		if p == nil {
 			log.Warn("A library that encrypts needs a program that this machine's architecture does not have", zap.String("program", h.program))
 			return nil
 		}
-		hooks = append(hooks, uprobe.Hook{Program: p, Points: h.points, Cookie: h.cookie})
+		points = append(points, uprobe.Hook{Program: p, Points: h.points, Cookie: h.cookie})
 	}
-	c, err := d.hold(f.Path, open, hooks)
+	c, err := d.hold(f.Path, open, points)
 	if err != nil {
 		log.Warn("What a library encrypts cannot be seen", zap.String("library", l.name), zap.Error(err))
 		return nil
@@ -230,12 +230,12 @@ func (d *daemon) attach(f probe.File, open *os.File) io.Closer {
 }
 
 // hold attaches, within the budget if there is one.
-func (d *daemon) hold(path string, open *os.File, hooks []uprobe.Hook) (io.Closer, error) {
+func (d *daemon) hold(path string, open *os.File, points []uprobe.Hook) (io.Closer, error) {
 	o := uprobe.Options{Multi: d.multi, AllowSlow: d.cfg.AllowSlowUprobes}
 	if d.budget == nil {
-		return uprobe.Attach(open, hooks, o)
+		return uprobe.Attach(open, points, o)
 	}
-	held, err := uprobe.Hold(open, hooks, o)
+	held, err := uprobe.Hold(open, points, o)
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
-
-	hooks "github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/hook"
 )
 
 const (
@@ -67,7 +65,7 @@ func (d *daemon) Tick(now uint64) {
 	if now-d.swept >= sweepEvery && d.files.Attached() > 0 && (d.isBusy(now) || now-d.swept >= sweepAtRest) {
 		d.swept = now
 		// What quiet connections passed meanwhile.
-		if err := hooks.Run(d.sweep); err != nil {
+		if err := d.sweep.Run(); err != nil {
 			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
 		}
 	}
