@@ -40,6 +40,8 @@ type Files struct {
 	files      map[FileID]*file
 	processes  map[key][]*file
 	looked     map[key]activity // of each of them when it was last looked at
+	sizes      map[key]procSize // what each said of its memory's size then, or at a sweep since
+	sweeps     int
 	generation uint64
 	overflow   uint64
 }
@@ -55,7 +57,7 @@ type file struct {
 
 // NewFiles makes one that knows of nothing.
 func NewFiles(o FilesOptions) *Files {
-	return &Files{opts: o, fs: procFS(o.Proc), files: map[FileID]*file{}, processes: map[key][]*file{}, looked: map[key]activity{}}
+	return &Files{opts: o, fs: procFS(o.Proc), files: map[FileID]*file{}, processes: map[key][]*file{}, looked: map[key]activity{}, sizes: map[key]procSize{}}
 }
 
 // Look looks at what a process maps now. start is in kernel boot time, ns. certain
@@ -163,6 +165,7 @@ func (f *Files) Gone(pid uint32, start, now uint64) {
 	}
 	delete(f.processes, k)
 	delete(f.looked, k)
+	delete(f.sizes, k)
 }
 
 // Tick detaches from files that nobody has mapped for a while. now is kernel boot time, ns.
@@ -174,18 +177,41 @@ func (f *Files) Tick(now uint64) {
 	}
 }
 
+// procSize is the text of /proc/PID/statm, of which no number is longer than 20 digits.
+type procSize struct {
+	text [160]byte
+	n    int
+}
+
+// thorough is which of the sweeps looks at each process, also where the size of the memory is as it was.
+const thorough = 4
+
 // Sweep forgets processes whose end was missed, and calls again for each whose memory has changed
 // since it was last looked at: most have not. now is kernel boot time, ns.
 func (f *Files) Sweep(now uint64, again func(pid uint32, start uint64)) {
+	f.sweeps++
+	var room [160]byte
 	for k := range f.processes {
+		size, sizeErr := f.fs.size(k.pid, room[:])
+		known := f.sizes[k]
+		if sizeErr == nil && f.sweeps%thorough != 0 && known.n > 0 && string(known.text[:known.n]) == string(size) {
+			continue // what it maps takes space
+		}
 		st, err := f.fs.stat(k.pid)
 		if err != nil || st.start/tick != k.tick {
 			f.Gone(k.pid, k.tick*tick, now)
 			continue
 		}
-		if f.looked[k] != st.memory {
+		if looked, ok := f.looked[k]; !ok || looked != st.memory {
+			delete(f.sizes, k)
 			again(k.pid, k.tick*tick)
+			continue
 		}
+		known.n = 0
+		if sizeErr == nil {
+			known.n = copy(known.text[:], size)
+		}
+		f.sizes[k] = known
 	}
 }
 
@@ -232,5 +258,6 @@ func (f *Files) Close() error {
 	clear(f.files)
 	clear(f.processes)
 	clear(f.looked)
+	clear(f.sizes)
 	return errors.Join(errs...)
 }

@@ -157,6 +157,9 @@ func TestReplacedFileIsAnotherOne(t *testing.T) {
 	assert.Empty(t, again, "it has not done anything since")
 	f.looked[keyFor(pid, start)] = activity{faults: 1}
 	f.Sweep(5, look)
+	assert.Empty(t, again, "its memory is as large as it was")
+	f.sizes[keyFor(pid, start)] = procSize{n: 1}
+	f.Sweep(5, look)
 	f.Tick(5)
 	assert.Equal(t, []uint32{pid}, again)
 	assert.Equal(t, 1, c.closed)
