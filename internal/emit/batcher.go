@@ -67,6 +67,11 @@ func (b *Batcher) FlushIfDue(now uint64) {
 	}
 }
 
+// Open tells whether a batch is open, and so FlushIfDue is to be called.
+func (b *Batcher) Open() bool {
+	return b.traces != nil && b.traces.isOpen() || b.logs != nil && b.logs.isOpen() || b.metrics != nil && b.metrics.isOpen()
+}
+
 // Flush hands on all open batches. It blocks while the queue is full.
 func (b *Batcher) Flush() {
 	if b.traces != nil {

@@ -111,6 +111,8 @@ func (b *builder[D, R, S]) find(s *section[S], p *probe.ProcessInfo) S {
 	return slice
 }
 
+func (b *builder[D, R, S]) isOpen() bool { return b.n > 0 }
+
 // due flushes a batch that has been open for the interval.
 func (b *builder[D, R, S]) due(now, interval uint64) {
 	switch {

@@ -193,6 +193,7 @@ func (g *governor) tell() {
 	s := g.shedding
 	for _, l := range g.m.loops {
 		l.shed.Store(&s)
+		l.wake()
 	}
 }
 

@@ -25,6 +25,9 @@ const (
 	// also on a host where nothing happens.
 	rest  = 400 * time.Millisecond
 	quiet = time.Second
+	// sleep is how long at most all loops but the first wait then, which looks after their rings
+	// meanwhile. It is a multiple of rest: they wake together.
+	sleep = 5 * rest
 	// burst bounds the records that are handled before anything else gets its turn.
 	burst = 4096
 	// countEvery is how often the counts are renewed.
@@ -126,11 +129,7 @@ func (l *loop) run() {
 			return
 		default:
 		}
-		wait := pause
-		if l.m.stir.quiet(now) {
-			wait = rest
-		}
-		deadline := l.m.nextTurn(now, wait)
+		deadline := l.m.nextTurn(now, l.patience(now))
 		if l.nextCollect.Before(deadline) {
 			deadline = l.nextCollect
 		}
@@ -140,7 +139,34 @@ func (l *loop) run() {
 			l.m.rouse(l)
 		}
 		l.tick(now)
+		if l.isFirst() && l.m.stir.quiet(now) {
+			l.m.lookAfter()
+		}
 	}
+}
+
+// patience is how long the loop waits for the kernel to wake it.
+func (l *loop) patience(now time.Time) time.Duration {
+	switch {
+	case !l.m.stir.quiet(now):
+		return pause
+	case l.isFirst() || l.batcher.Open() || !l.isTold():
+		return rest
+	default:
+		return sleep
+	}
+}
+
+func (l *loop) isFirst() bool { return len(l.m.loops) == 0 || l.m.loops[0] == l }
+
+// isTold tells whether it is known of all its rings what waits in them.
+func (l *loop) isTold() bool {
+	for _, r := range l.rings {
+		if !r.Counted() {
+			return false
+		}
+	}
+	return true
 }
 
 // drain handles what the rings hold, and waits until the deadline if that is nothing.

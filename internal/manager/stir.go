@@ -29,15 +29,30 @@ func (m *Manager) nextTurn(now time.Time, wait time.Duration) time.Time {
 // rouse ends the rest of all other loops.
 func (m *Manager) rouse(by *loop) {
 	for _, l := range m.loops {
-		switch {
-		case l == by:
-		case len(l.rings) > 0:
-			_ = l.rings[0].Wake() // the only one that it waits for; at the worst it ends its rest
-		default:
-			select {
-			case l.rouse <- struct{}{}:
-			default:
-			}
+		if l != by {
+			l.wake()
 		}
+	}
+}
+
+// lookAfter wakes the loops that sleep while something is in their rings: the kernel wakes nobody
+// for little.
+func (m *Manager) lookAfter() {
+	for _, l := range m.loops {
+		if !l.isFirst() && l.pending() > 0 {
+			l.wake()
+		}
+	}
+}
+
+// wake ends a wait of the loop, or the next one.
+func (l *loop) wake() {
+	if len(l.rings) > 0 {
+		_ = l.rings[0].Wake() // the only one that it waits for; at the worst it ends its rest
+		return
+	}
+	select {
+	case l.rouse <- struct{}{}:
+	default:
 	}
 }

@@ -129,6 +129,12 @@ func (r *Reader) Drain(deadline time.Time, max int) (int, error) {
 // Wake ends a Drain that waits, from another goroutine.
 func (r *Reader) Wake() error { return r.Flush() }
 
+// Counted tells whether Occupancy knows the bytes that wait.
+func (r *Reader) Counted() bool {
+	_, ok := r.source.(*ringSource)
+	return ok
+}
+
 // Occupancy gives the bytes that wait and the size of the ring. Of perf buffers it is not
 // known how many wait.
 func (r *Reader) Occupancy() (pending, size int) { return r.occupancy() }

@@ -37,7 +37,8 @@ type MapSharer interface {
 	SharedMaps() map[string]*ebpf.Map
 }
 
-// Ticker is called some times a second, for timeouts. now is kernel time.
+// Ticker is called some times a second, for timeouts, and every two seconds on a host where
+// nothing happens. now is kernel time.
 type Ticker interface {
 	Tick(now uint64)
 }
