@@ -43,16 +43,16 @@ type Files struct {
 	sizes      map[key]procSize // what each said of its memory's size then, or at a sweep since
 	sweeps     int
 	generation uint64
+	orphans    int // files that nobody maps
 	overflow   uint64
 }
 
 type file struct {
-	id      FileID
-	key     fileKey
-	closer  io.Closer
-	users   int
-	orphan  uint64 // boot time at which the last user left
-	orphans bool
+	id     FileID
+	key    fileKey
+	closer io.Closer
+	users  int
+	orphan uint64 // boot time at which the last user left
 }
 
 // NewFiles makes one that knows of nothing.
@@ -150,8 +150,10 @@ func (f *Files) use(k key, m mapped) bool {
 }
 
 func (f *Files) add(k key, u *file) {
-	u.users++
-	u.orphans = false
+	if u.users++; u.users == 1 && u.orphan != 0 {
+		u.orphan = 0
+		f.orphans--
+	}
 	f.processes[k] = append(f.processes[k], u)
 }
 
@@ -160,7 +162,8 @@ func (f *Files) Gone(pid uint32, start, now uint64) {
 	k := keyFor(pid, start)
 	for _, u := range f.processes[k] {
 		if u.users--; u.users == 0 {
-			u.orphans, u.orphan = true, now
+			u.orphan = max(now, 1)
+			f.orphans++
 		}
 	}
 	delete(f.processes, k)
@@ -170,8 +173,11 @@ func (f *Files) Gone(pid uint32, start, now uint64) {
 
 // Tick detaches from files that nobody has mapped for a while. now is kernel boot time, ns.
 func (f *Files) Tick(now uint64) {
+	if f.orphans == 0 {
+		return
+	}
 	for _, u := range f.files {
-		if u.orphans && u.orphan+uint64(f.opts.Linger) <= now {
+		if u.orphan != 0 && u.orphan+uint64(f.opts.Linger) <= now {
 			f.drop(u)
 		}
 	}
@@ -230,6 +236,9 @@ func (f *Files) drop(u *file) {
 	if u.closer != nil {
 		_ = u.closer.Close()
 	}
+	if u.orphan != 0 {
+		f.orphans--
+	}
 	delete(f.files, u.id)
 }
 
@@ -256,6 +265,7 @@ func (f *Files) Close() error {
 		}
 	}
 	clear(f.files)
+	f.orphans = 0
 	clear(f.processes)
 	clear(f.looked)
 	clear(f.sizes)
