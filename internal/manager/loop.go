@@ -54,6 +54,8 @@ type loop struct {
 	rouse chan struct{}   // ends the wait of a loop without rings
 	end   context.Context // set before stop is closed: the deadline of the end
 
+	asked asked
+
 	shed     atomic.Pointer[probe.Shedding] // what the governor wants
 	shedding *probe.Shedding                // what the probes were told
 
@@ -133,7 +135,7 @@ func (l *loop) run() {
 		if l.nextCollect.Before(deadline) {
 			deadline = l.nextCollect
 		}
-		n := l.drain(deadline)
+		n := l.drain(l.asked.due(now, deadline))
 		now = time.Now()
 		if n > 0 && l.m.stir.happened(now) {
 			l.m.rouse(l)
@@ -201,6 +203,7 @@ func (l *loop) tick(now time.Time) {
 		l.shedding = s
 		l.tellShedding()
 	}
+	l.asked.answer(now)
 	boot := l.m.clock.Now()
 	for _, u := range l.units {
 		if t, ok := u.probe.(probe.Ticker); ok {

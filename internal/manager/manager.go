@@ -227,6 +227,7 @@ func (m *Manager) settings(u *unit) probe.Settings {
 		Selection:          m.set.Config.Selection,
 		KeepInstrumented:   m.set.Config.KeepInstrumented,
 		Admit:              m.admit,
+		TickIn:             u.loop.tickIn,
 	}
 }
 

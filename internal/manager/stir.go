@@ -45,6 +45,61 @@ func (m *Manager) lookAfter() {
 	}
 }
 
+// apart is the shortest time between two turns that probes ask for.
+const apart = 4 * time.Millisecond
+
+// asked is when a probe wants the next tick.
+type asked struct {
+	at   atomic.Int64 // Unix time, ns; 0: nobody asks
+	hot  atomic.Int64 // until then the loop waits no longer than until then, Unix time, ns
+	busy atomic.Bool  // it looks at the other two before it waits again
+}
+
+// tickIn asks for a turn of the loop.
+func (l *loop) tickIn(in time.Duration) {
+	at := time.Now().Add(in).UnixNano()
+	for {
+		old := l.asked.at.Load()
+		if old != 0 && old <= at {
+			return // whoever asked for that has woken it
+		}
+		if l.asked.at.CompareAndSwap(old, at) {
+			break
+		}
+	}
+	if !l.asked.busy.Load() && l.asked.hot.Load() <= time.Now().UnixNano() {
+		l.wake()
+	}
+}
+
+// answer notes that the loop is about to tick.
+func (a *asked) answer(now time.Time) {
+	a.busy.Store(true)
+	at := a.at.Load()
+	if at == 0 || at > now.UnixNano() {
+		return
+	}
+	a.hot.Store(now.Add(apart).UnixNano())
+	a.at.CompareAndSwap(at, 0) // else somebody asks for less
+}
+
+// due is when the next turn is due that was asked for, if that is before the deadline. The loop
+// waits next.
+func (a *asked) due(now, deadline time.Time) time.Time {
+	a.busy.Store(false)
+	hot := time.Unix(0, a.hot.Load())
+	if hot.After(now) {
+		if hot.Before(deadline) {
+			return hot // to answer those who ask meanwhile and do not wake it
+		}
+		return deadline
+	}
+	if at := a.at.Load(); at != 0 && time.Unix(0, at).Before(deadline) {
+		return time.Unix(0, at)
+	}
+	return deadline
+}
+
 // wake ends a wait of the loop, or the next one.
 func (l *loop) wake() {
 	if len(l.rings) > 0 {

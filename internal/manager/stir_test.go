@@ -33,3 +33,46 @@ func TestRouse(t *testing.T) {
 	assert.Less(t, time.Since(began), 5*time.Second)
 	assert.Empty(t, by.rouse)
 }
+
+// Who asks for a tick has it soon, and however many ask, ticks are apart.
+func TestTickIn(t *testing.T) {
+	m := &Manager{began: time.Now()}
+	l := &loop{m: m, rouse: make(chan struct{}, 1), stop: make(chan struct{})}
+	m.loops = []*loop{{m: m}, l}
+	far := time.Now().Add(time.Hour)
+	turn := func() time.Time {
+		l.drain(l.asked.due(time.Now(), far))
+		now := time.Now()
+		l.asked.answer(now)
+		return now
+	}
+	began := time.Now()
+	l.tickIn(20 * time.Millisecond)
+	l.tickIn(time.Minute) // the sooner one counts
+	turn()                // woken, to find out when the turn is due
+	assert.GreaterOrEqual(t, turn().Sub(began), 20*time.Millisecond)
+
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				l.tickIn(0)
+				time.Sleep(50 * time.Microsecond)
+			}
+		}
+	}()
+	began = time.Now()
+	for range 20 {
+		turn()
+	}
+	assert.GreaterOrEqual(t, time.Since(began), 8*apart, "half of them wait")
+	close(stop)
+	<-done
+	l.tickIn(0)
+	turn()
+	assert.Less(t, time.Since(began), time.Minute)
+}

@@ -52,6 +52,9 @@ type Settings struct {
 	// Admit tells whether a process may have another span, and counts it. Nil admits all.
 	// What is not admitted counts as sampled out.
 	Admit func(*ProcessInfo) bool
+	// TickIn asks for a call of Tick so soon, or at once, if the probe is a [Ticker]. Calls are at least
+	// some milliseconds apart. It is safe for concurrent use, and nil where nobody ticks.
+	TickIn func(time.Duration)
 	// Targets is what the user selected, compiled by the receiver. It is only of use to
 	// the Daemon that follows processes.
 	Selection any
