@@ -27,7 +27,7 @@ type Config struct {
 }
 
 func defaultConfig() any {
-	return &Config{Linger: 30 * time.Second, MaxFiles: 1024}
+	return &Config{Linger: 60 * time.Second, MaxFiles: 1024}
 }
 
 // Validate checks the bounds.

@@ -110,6 +110,9 @@ func (i *instrument) happened(e *discovery.Event) {
 		return
 	}
 	i.queue = append(i.queue, event{e.PID, e.Start, e.Kind == discovery.Exit})
+	if e.Kind == discovery.Exec && e.Process.GoRuntime && i.set.TickIn != nil {
+		i.set.TickIn(0) // a short one may call somebody soon
+	}
 }
 
 // Tick implements [probe.Ticker].

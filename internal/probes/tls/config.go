@@ -31,7 +31,7 @@ type Config struct {
 }
 
 func defaultConfig() any {
-	return &Config{Linger: 30 * time.Second, MaxFiles: 8192}
+	return &Config{Linger: 60 * time.Second, MaxFiles: 8192}
 }
 
 // Enabled tells whether the Daemon is loaded.

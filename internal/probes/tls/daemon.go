@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
@@ -51,6 +52,7 @@ type daemon struct {
 
 	// What is said by the Daemon discovery, on its goroutine.
 	mu    sync.Mutex
+	haste haste
 	queue []event
 	full  uint64 // events that the queue had no space for
 
@@ -64,16 +66,17 @@ type process struct {
 	start uint64
 }
 
-// look is when a process is looked at next, boot time, ns, and whether once more after
-// that.
+// look is when a process is looked at next, boot time, ns.
 type look struct {
-	due   uint64
-	again bool
+	due, since uint64
+	step       int  // of steps, which is the next one
+	hasty      bool // the next tick may not come in time by itself
 }
 
 type event struct {
 	process
-	exit bool
+	exit, hasty bool
+	at          uint64 // boot time, ns
 }
 
 // maxQueue bounds the events between two ticks. One that does not fit is made up for
@@ -197,7 +200,18 @@ func (d *daemon) happened(e *discovery.Event) {
 		d.full++
 		return
 	}
-	d.queue = append(d.queue, event{process{e.PID, e.Start}, e.Kind == discovery.Exit})
+	exit := e.Kind == discovery.Exit
+	hasty := !exit && d.haste.allows(e.Process.Executable, e.Time)
+	d.queue = append(d.queue, event{process{e.PID, e.Start}, exit, hasty, e.Time})
+	if hasty {
+		d.tickIn(0)
+	}
+}
+
+func (d *daemon) tickIn(in time.Duration) {
+	if d.set.TickIn != nil {
+		d.set.TickIn(in)
+	}
 }
 
 // attach is called for each file that may have something to attach to.

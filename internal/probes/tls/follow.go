@@ -6,14 +6,18 @@ package tls
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"go.uber.org/zap"
 )
 
+// steps are when a process is looked at after an exec, ns. The executable is there at once; the dynamic
+// loader maps libraries in the first milliseconds, and a short process may have ended soon after.
+// The last look is for those that load more of them by and by.
+var steps = [...]uint64{0, 2e6, 6e6, 15e6, 40e6, 100e6}
+
 const (
-	// loadTime is what the dynamic loader is given to map libraries after an exec, ns.
-	loadTime = 100e6
 	// looksAtOnce bounds the processes that one tick looks at.
 	looksAtOnce = 32
 	// lookEvery is the pace at which all processes are looked at again, ns: for
@@ -37,19 +41,7 @@ func (d *daemon) Tick(now uint64) {
 	}
 	d.take(now)
 	d.lookAtUsers()
-	looks := 0
-	for p, l := range d.waiting {
-		if l.due > now {
-			continue
-		}
-		if looks++; looks > looksAtOnce {
-			break
-		}
-		delete(d.waiting, p)
-		if d.files.Look(p.pid, p.start, false) && l.again {
-			d.waiting[p] = look{due: now + loadTime}
-		}
-	}
+	d.look(now)
 	d.files.Tick(now)
 	d.budget.Tick(now, func(pid uint32) []io.Closer {
 		p := d.set.Processes.Lookup(pid, 0)
@@ -60,7 +52,9 @@ func (d *daemon) Tick(now uint64) {
 	})
 	if now-d.looked >= lookEvery {
 		d.looked = now
-		d.files.Sweep(now, func(pid uint32, start uint64) { d.waiting[process{pid, start}] = look{due: now} })
+		d.files.Sweep(now, func(pid uint32, start uint64) {
+			d.waiting[process{pid, start}] = look{due: now, since: now, step: len(steps)}
+		})
 	}
 	if now-d.swept >= sweepEvery && d.files.Attached() > 0 && (d.isBusy(now) || now-d.swept >= sweepAtRest) {
 		d.swept = now
@@ -92,10 +86,47 @@ func (d *daemon) take(now uint64) {
 		if d.gapped {
 			_ = d.gaps.Delete(e.pid) // most have none
 		}
-		if !e.exit {
-			// The executable is there at once, libraries come later.
-			d.waiting[e.process] = look{due: now, again: true}
+		if e.exit {
+			continue
 		}
+		l := look{since: e.at, step: len(steps) - 1, hasty: e.hasty}
+		if e.hasty {
+			l.step = 0
+		}
+		l.due = l.since + steps[l.step]
+		d.waiting[e.process] = l
+	}
+}
+
+// look looks at the processes that it is time for.
+func (d *daemon) look(now uint64) {
+	looks, next := 0, uint64(0)
+	for p, l := range d.waiting {
+		if l.due <= now {
+			if looks++; looks > looksAtOnce {
+				break
+			}
+			delete(d.waiting, p)
+			if !d.files.Look(p.pid, p.start, false) {
+				continue
+			}
+			if l.hasty = l.hasty && d.files.Uses(p.pid, p.start) == 0; !l.hasty {
+				l.step = max(l.step, len(steps)-2)
+			}
+			for l.step++; l.step < len(steps) && l.since+steps[l.step] <= now; l.step++ {
+			}
+			if l.step >= len(steps) {
+				continue
+			}
+			l.due = l.since + steps[l.step]
+			d.waiting[p] = l
+		}
+		if l.hasty && l.step < len(steps)-1 && (next == 0 || l.due < next) {
+			next = l.due
+		}
+	}
+	if next != 0 {
+		d.tickIn(time.Duration(next - min(next, now)))
 	}
 }
 
