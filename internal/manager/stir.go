@@ -57,7 +57,11 @@ type asked struct {
 
 // tickIn asks for a turn of the loop.
 func (l *loop) tickIn(in time.Duration) {
-	at := time.Now().Add(in).UnixNano()
+	now := time.Now()
+	at := now.Add(in).UnixNano()
+	if in >= rest {
+		at = l.m.nextTurn(now, rest).UnixNano() // with others
+	}
 	for {
 		old := l.asked.at.Load()
 		if old != 0 && old <= at {
@@ -67,7 +71,7 @@ func (l *loop) tickIn(in time.Duration) {
 			break
 		}
 	}
-	if !l.asked.busy.Load() && l.asked.hot.Load() <= time.Now().UnixNano() {
+	if !l.asked.busy.Load() && l.asked.hot.Load() <= now.UnixNano() {
 		l.wake()
 	}
 }

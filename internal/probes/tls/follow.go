@@ -29,7 +29,9 @@ const (
 	// of the connections, which takes more than a millisecond, though there be none. Of what
 	// was passed until then two sweeps have told.
 	sweepAtRest = 5e9
-	restAfter   = 600e6
+	// lookAgain is how long plaintext may have passed at rest until that is noticed.
+	lookAgain = 400 * time.Millisecond
+	restAfter = 600e6
 )
 
 // Tick implements [probe.Ticker].
@@ -62,6 +64,9 @@ func (d *daemon) Tick(now uint64) {
 		if err := d.sweep.Run(); err != nil {
 			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
 		}
+	}
+	if d.files.Attached() > 0 {
+		d.tickIn(lookAgain)
 	}
 }
 
