@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
 )
 
 func TestStir(t *testing.T) {
@@ -32,6 +34,19 @@ func TestRouse(t *testing.T) {
 	resting.drain(began.Add(10 * time.Second))
 	assert.Less(t, time.Since(began), 5*time.Second)
 	assert.Empty(t, by.rouse)
+}
+
+// At rest only the first loop wakes often, for the others too.
+func TestPatience(t *testing.T) {
+	m := &Manager{}
+	m.loops = []*loop{{m: m, batcher: &emit.Batcher{}}, {m: m, batcher: &emit.Batcher{}}}
+	now := time.Now()
+	assert.Equal(t, rest, m.loops[0].patience(now))
+	assert.Equal(t, sleep, m.loops[1].patience(now))
+	m.stir.happened(now)
+	for _, l := range m.loops {
+		assert.Equal(t, pause, l.patience(now))
+	}
 }
 
 // Who asks for a tick has it soon, and however many ask, ticks are apart.
