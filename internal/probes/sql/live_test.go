@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/goleak"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/probes/internal/db"
@@ -53,6 +55,35 @@ func account(t *testing.T, name string) (uid, gid int, dir string) {
 	return uid, gid, dir
 }
 
+// prepared is a folder with what servers begin with, by their name. It goes with TestMain.
+var prepared = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "sql") })
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		if dir, err := prepared(); err != nil || os.RemoveAll(dir) != nil {
+			status = 1
+		}
+		os.Exit(status)
+	}))
+}
+
+// initialized gives a server a folder of data below its own. To make one takes seconds: it is
+// done once for each server, and then copied.
+func initialized(t *testing.T, dir, server string, make func(data string)) (data string) {
+	t.Helper()
+	data = filepath.Join(dir, "data")
+	all, err := prepared()
+	require.NoError(t, err)
+	kept := filepath.Join(all, server)
+	if _, err := os.Stat(kept); err == nil {
+		dbtest.Run(t, exec.Command("cp", "-a", kept, data))
+		return data
+	}
+	make(data)
+	dbtest.Run(t, exec.Command("cp", "-a", data, kept))
+	return data
+}
+
 // postgres is a running PostgreSQL.
 type postgres struct {
 	t    *testing.T
@@ -66,10 +97,11 @@ func startPostgres(t *testing.T) *postgres {
 	livetest.RequireRoot(t)
 	p := &postgres{t: t, port: dbtest.FreePort(t), exe: installed(t, "postgres")}
 	uid, gid, dir := account(t, "postgres")
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(installed(t, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
-	initdb.Dir = dir
-	dbtest.Run(t, dbtest.As(t, initdb, uid, gid))
+	data := initialized(t, dir, "postgres", func(data string) {
+		initdb := exec.Command(installed(t, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+		initdb.Dir = dir
+		dbtest.Run(t, dbtest.As(t, initdb, uid, gid))
+	})
 	server := exec.Command(p.exe, "-D", data, "-p", strconv.Itoa(p.port), "-k", dir, "-c", "listen_addresses=127.0.0.1",
 		"-c", "fsync=off", "-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track_utility=on", "-c", "autovacuum=off")
 	server.Dir = dir
@@ -198,9 +230,10 @@ func startMariaDB(t *testing.T) *mariadb {
 	livetest.RequireRoot(t)
 	m := &mariadb{t: t, port: dbtest.FreePort(t), exe: dbtest.Program(t, "mariadbd")}
 	uid, gid, dir := account(t, "mysql")
-	data := filepath.Join(dir, "data")
-	install := exec.Command(dbtest.Program(t, "mariadb-install-db"), "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
-	dbtest.Run(t, dbtest.As(t, install, uid, gid))
+	data := initialized(t, dir, "mariadb", func(data string) {
+		install := exec.Command(dbtest.Program(t, "mariadb-install-db"), "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+		dbtest.Run(t, dbtest.As(t, install, uid, gid))
+	})
 	server := exec.Command(m.exe, "--no-defaults", "--datadir="+data, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(m.port),
 		"--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"), "--skip-name-resolve")
 	dbtest.Serve(t, m.port, dbtest.As(t, server, uid, gid))

@@ -7,7 +7,6 @@ package sql_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,10 +27,11 @@ func TestLiveEncryptedPostgreSQL(t *testing.T) {
 	livetest.RequireRoot(t)
 	p := &postgres{t: t, port: dbtest.FreePort(t), exe: installed(t, "postgres"), ssl: "require"}
 	uid, gid, dir := account(t, "postgres")
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(installed(t, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
-	initdb.Dir = dir
-	dbtest.Run(t, dbtest.As(t, initdb, uid, gid))
+	data := initialized(t, dir, "postgres", func(data string) {
+		initdb := exec.Command(installed(t, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+		initdb.Dir = dir
+		dbtest.Run(t, dbtest.As(t, initdb, uid, gid))
+	})
 	cert, key := dbtest.Certificate(t, dir, uid, gid)
 	server := exec.Command(p.exe, "-D", data, "-p", strconv.Itoa(p.port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
 		"-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track_utility=on", "-c", "autovacuum=off",
