@@ -29,7 +29,7 @@ func TestLiveStartAndShutdownLeaveNothing(t *testing.T) {
 	f := NewFactory()
 	for round := range 100 {
 		cfg := f.CreateDefaultConfig()
-		if round%5 > 0 { // all probes take seconds to load
+		if round%20 > 0 { // all probes take seconds to load
 			conf := confmap.NewFromStringMap(map[string]any{"probes": map[string]any{"process": map[string]any{}, "signals": map[string]any{}}})
 			require.NoError(t, conf.Unmarshal(cfg))
 		}
@@ -100,8 +100,9 @@ func TestLiveShutdownFlushes(t *testing.T) {
 	livetest.CheckLeaks(t)
 	f := NewFactory()
 	for range 10 {
-		sink := &consumertest.LogsSink{}
-		logs, err := f.CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), f.CreateDefaultConfig(), sink)
+		sink, cfg := &consumertest.LogsSink{}, f.CreateDefaultConfig()
+		require.NoError(t, confmap.NewFromStringMap(map[string]any{"probes": map[string]any{"process": map[string]any{}}}).Unmarshal(cfg))
+		logs, err := f.CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), cfg, sink)
 		require.NoError(t, err)
 		require.NoError(t, logs.Start(t.Context(), componenttest.NewNopHost()))
 		require.NoError(t, exec.Command("/bin/echo").Run())
