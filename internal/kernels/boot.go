@@ -235,7 +235,7 @@ func (g *Guest) initramfs() ([]byte, error) {
 		return nil, err
 	}
 	a.file("init", 0o755, init)
-	job := Job{Patient: g.atLeast(7, 0)}
+	job := Job{Patient: g.atLeast(6, 18)}
 	if job.Modules, err = g.modules(&a); err != nil {
 		return nil, err
 	}

@@ -10,10 +10,11 @@ type Job struct {
 	Runs    []Run    `json:"runs"`
 	// Patient lets a task run on until it waits for something, or for long.
 	//
-	// From 7.0 a program on a tracepoint can be preempted (kernel commit
-	// a46023d5616e), and until it goes on the kernel skips it on that processor
-	// (bpf_prog_get_recursion_context). Emulated processors are slow, so that this
-	// would happen hundreds of times in a test.
+	// A program that is preempted is skipped on that processor until it goes on
+	// (bpf_prog_get_recursion_context): one on BTF where the kernel preempts, as
+	// Debian's does from 6.18 (CONFIG_PREEMPT_LAZY), and from 7.0 also one on a tracepoint
+	// (kernel commit a46023d5616e). Emulated processors are slow, so that this would
+	// happen up to hundreds of times in a test.
 	Patient bool `json:"patient"`
 }
 
