@@ -229,7 +229,8 @@ func echo() error {
 }
 
 // talk opens so many connections to a port, asks on each once, lets them rest but for some, on
-// which it asks again, and closes them.
+// which it asks again, and closes them. It leaves others time: how many there are is tested, not
+// how fast they come.
 func talk(port string, idle, busy, again int) error {
 	ask := func(c net.Conn, buf []byte) error {
 		if _, err := io.WriteString(c, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
@@ -239,8 +240,12 @@ func talk(port string, idle, busy, again int) error {
 		return err
 	}
 	buf := make([]byte, 512)
+	const breath, after = 10 * time.Millisecond, 100
 	var conns []net.Conn
-	for range idle + busy {
+	for i := range idle + busy {
+		if i%after == 0 {
+			time.Sleep(breath)
+		}
 		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err != nil {
 			return err
@@ -256,12 +261,16 @@ func talk(port string, idle, busy, again int) error {
 		wg.Go(func() {
 			buf := make([]byte, 512)
 			for range again {
+				time.Sleep(breath * time.Duration(busy/after)) // as many at a time
 				errs[i] = errors.Join(errs[i], ask(c, buf))
 			}
 		})
 	}
 	wg.Wait()
-	for _, c := range conns {
+	for i, c := range conns {
+		if i%after == 0 {
+			time.Sleep(breath)
+		}
 		_ = c.Close()
 	}
 	return errors.Join(errs...)
