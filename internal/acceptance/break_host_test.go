@@ -31,7 +31,7 @@ import (
 // A server and its client in namespaces of their own, whose clock of the time since the boot is
 // weeks ahead and whose processes have other numbers, are seen with the host's.
 func TestBreakNamespaces(t *testing.T) {
-	live(t)
+	beside(t)
 	began := time.Now()
 	c := startCollector(t, "targets: [{exe: /**/python3*, service_name: apart}]\nprobes: {http: {}, process: {}}")
 	port := freePort(t)

@@ -22,7 +22,7 @@ import (
 // Requests with ten thousand paths and as many hosts, which become attributes of metrics: the
 // series are bounded, and none of the requests is missing in them.
 func TestBreakManyNames(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	c := startCollector(t, n.target()+"probes: {http: {metrics: {server_address: true, cardinality_limit: 100}}}")
 	c.countOnly = true
@@ -56,7 +56,7 @@ func TestBreakManyNames(t *testing.T) {
 // A client sends ten thousand different texts of queries, each with a table of its own, to what
 // pretends to be PostgreSQL: the series are bounded, and none of the queries is missing in them.
 func TestBreakManyQueries(t *testing.T) {
-	live(t)
+	beside(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
@@ -136,7 +136,7 @@ var forged = []string{
 // and noise. The collector lives, stays small, its account adds up, and what is honest beside it
 // is seen in full.
 func TestBreakForgedBytes(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

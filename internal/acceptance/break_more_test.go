@@ -71,7 +71,7 @@ func TestBreakOtherAgents(t *testing.T) {
 
 // Tables of the kernel with a few places for hundreds of processes: what has none is counted.
 func TestBreakFullMaps(t *testing.T) {
-	live(t)
+	beside(t)
 	fill := func(t *testing.T, section, cause string, names ...string) {
 		c := startCollector(t, section)
 		c.countOnly = true
@@ -102,6 +102,7 @@ func TestBreakFullMaps(t *testing.T) {
 		c.shutdown(t)
 	}
 	t.Run("series", func(t *testing.T) {
+		t.Parallel()
 		fill(t, `probes:
   tcp: {max_sockets: 64}
   scheduler: {max_series: 64}
@@ -110,6 +111,7 @@ func TestBreakFullMaps(t *testing.T) {
   filesystem: {max_series: 64, threshold: 0s}`, "map_full", "tcp", "scheduler", "memory", "syscalls", "filesystem")
 	})
 	t.Run("processes", func(t *testing.T) {
+		t.Parallel()
 		fill(t, "targets: [{exe: /**/curl}]\nprobes: {http: {}, process: {}, discovery: {max_processes: 64}}", "overflow", "discovery")
 	})
 }
@@ -117,7 +119,7 @@ func TestBreakFullMaps(t *testing.T) {
 // The executables of servers are deleted, of one before it is observed and of another meanwhile,
 // after which it forks new workers: all are observed, under the path that they had.
 func TestBreakDeletedExecutables(t *testing.T) {
-	live(t)
+	beside(t)
 	text, err := os.ReadFile(program(t, "nginx"))
 	require.NoError(t, err)
 	dir := t.TempDir()

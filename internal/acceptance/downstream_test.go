@@ -18,7 +18,7 @@ import (
 // For a while nothing is accepted. What the receiver keeps meanwhile is sent
 // later, and only what it cannot keep is counted as lost.
 func TestNothingIsLostWhileDownstreamIsBusy(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	c := startCollector(t, n.target()+"probes: {http: {}}")
 	c.countOnly = true
@@ -37,7 +37,7 @@ func TestNothingIsLostWhileDownstreamIsBusy(t *testing.T) {
 
 // What is refused for good is not sent again, but counted.
 func TestWhatIsRefusedForGoodIsCounted(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	c := startCollector(t, n.target()+"probes: {http: {}}")
 	c.countOnly = true

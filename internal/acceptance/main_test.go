@@ -67,6 +67,15 @@ func live(t testing.TB) {
 	collectorPath(t)
 }
 
+// beside is live for a test that may run beside others: it looks only at processes of its
+// own, which do little, so that most of the time it waits for programs to load. They run when
+// those are done that need the machine for themselves.
+func beside(t *testing.T) {
+	t.Helper()
+	live(t)
+	t.Parallel()
+}
+
 // program finds a program that the test runs.
 func program(t testing.TB, name string) string {
 	t.Helper()

@@ -109,7 +109,7 @@ func pipeline(n int, path string) func() (string, []string) {
 }
 
 func TestMixedRequestsAgreeWithTheAccessLog(t *testing.T) {
-	live(t)
+	beside(t)
 	python := startPython(t, "threads")
 	n := startNginx(t, python.port)
 	c := startCollector(t, n.target()+"probes: {http: {}}")

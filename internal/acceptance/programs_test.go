@@ -20,7 +20,7 @@ import (
 
 // Each program serves a request that curl sends, and sends one itself.
 func TestProgramsOnBothSides(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	services := map[string]*service{"python3": startPython(t), "node": startNode(t), "go": startGo(t)}
 	var section strings.Builder
@@ -102,7 +102,7 @@ func checkClient(t *testing.T, sp span, port int, url string) {
 
 // A connection that was made, and used, before the collector started.
 func TestConnectionOlderThanTheCollector(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port))
 	require.NoError(t, err)

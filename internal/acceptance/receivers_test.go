@@ -17,7 +17,7 @@ import (
 // Two receivers in one collector observe different servers, and a third all
 // requests: none disturbs the others.
 func TestReceiversSideBySide(t *testing.T) {
-	live(t)
+	beside(t)
 	a, b := startNginx(t, noBackend), startNginx(t, noBackend)
 	section := func(name string, ports ...int) string {
 		var s strings.Builder

@@ -18,7 +18,7 @@ import (
 // Where no span is kept, the metrics still have all requests, with methods,
 // status codes and both sides: those that the kernel summarizes and the rest.
 func TestMetricsDoNotDependOnSampling(t *testing.T) {
-	live(t)
+	beside(t)
 	python := startPython(t, "threads")
 	n := startNginx(t, python.port)
 	c := startCollector(t, n.target()+"probes: {http: {sampling: {ratio: 0}, routes: [/hello, \"/backend/{what}\"], metrics: {body_sizes: true}}}")
@@ -65,7 +65,7 @@ func TestMetricsDoNotDependOnSampling(t *testing.T) {
 // A trace is kept as a whole or not at all: by the service, the request that it
 // makes meanwhile, and nginx that answers it.
 func TestSampledTracesAreWhole(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startNginx(t, noBackend)
 	s := startPython(t, "threads")
 	pids := n.pids(t)

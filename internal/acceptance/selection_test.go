@@ -48,7 +48,7 @@ func env(settings ...string) func(*exec.Cmd) {
 // The processes are selected by what their targets say, the first target that
 // matches names them, and what they say of themselves goes before that.
 func TestTargetsSelectProcesses(t *testing.T) {
-	live(t)
+	beside(t)
 	const user = 54321
 	portBefore, portAfter := freePort(t), freePort(t)
 	section := fmt.Sprintf(`
@@ -116,7 +116,7 @@ probes: {http: {}}
 // The workers of a server that is selected by its port do not listen
 // themselves: they are forked. So are those that it starts later.
 func TestWorkersAreSelectedWithTheirServer(t *testing.T) {
-	live(t)
+	beside(t)
 	first := startNginx(t, noBackend) // before the collector
 	port := freePort(t)
 	section := fmt.Sprintf("targets: [{service_name: web, ports: \"%d,%d\"}]\nprobes: {http: {}}\n", first.port, port)

@@ -82,7 +82,7 @@ func attachedTo(c *collector, file string) bool {
 // TestProgramsOverTLS: each client asks for paths of its own, whose number the access
 // log tells; each request has a span on both sides.
 func TestProgramsOverTLS(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startTLSNginx(t)
 	startNode(t)
 	c := startCollector(t, fmt.Sprintf("probes: {http: {}}\ntargets: [{ports: %d}, {exe: /**/curl}, {exe: /**/python*}, {exe: /**/node}, {exe: /**/openssl}, {exe: /**/wget}]\n", n.port))
@@ -185,7 +185,7 @@ func TestProgramsOverTLS(t *testing.T) {
 
 // TestTLSConnectionOlderThanTheCollector: its handshake was never seen.
 func TestTLSConnectionOlderThanTheCollector(t *testing.T) {
-	live(t)
+	beside(t)
 	n := startTLSNginx(t)
 	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port), &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)

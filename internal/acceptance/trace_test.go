@@ -16,12 +16,13 @@ import (
 // A service that calls nginx while it handles a request makes one trace, and
 // so does one that was given a trace in the request.
 func TestServiceThatCallsNginxIsOneTrace(t *testing.T) {
-	live(t)
+	beside(t)
 	for name, start := range map[string]func(testing.TB) *service{
 		"python, one thread":      func(t testing.TB) *service { return startPython(t) },
 		"python, thread for each": func(t testing.TB) *service { return startPython(t, "threads") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := startNginx(t, noBackend)
 			s := start(t)
 			pids := n.pids(t)
