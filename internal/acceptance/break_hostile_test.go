@@ -24,7 +24,7 @@ import (
 func TestBreakManyNames(t *testing.T) {
 	beside(t)
 	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {metrics: {server_address: true, cardinality_limit: 100}}}")
+	c := startCollector(t, n.target()+"probes: {http: {metrics: {server_address: true, cardinality_limit: 100}}, "+plain+"}")
 	c.countOnly = true
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port))
 	require.NoError(t, err)
@@ -60,7 +60,7 @@ func TestBreakManyQueries(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	c := startCollector(t, fmt.Sprintf("targets: [{ports: \"%d\"}]\nprobes: {sql: {metrics: {cardinality_limit: 100}}}", l.Addr().(*net.TCPAddr).Port))
+	c := startCollector(t, fmt.Sprintf("targets: [{ports: \"%d\"}]\nprobes: {sql: {metrics: {cardinality_limit: 100}}, %s}", l.Addr().(*net.TCPAddr).Port, plain))
 	c.countOnly = true
 	client, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)

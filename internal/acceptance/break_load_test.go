@@ -30,7 +30,7 @@ var times = flag.Int("times", 2, "how often the collector is reloaded or ended u
 func TestBreakSlowDownstream(t *testing.T) {
 	live(t)
 	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {}, socket: {ring_size: 1048576}}")
+	c := startCollector(t, n.target()+"probes: {http: {}, socket: {ring_size: 1048576}, "+plain+"}")
 	c.countOnly = true
 	c.slow(500 * time.Millisecond)
 	run(t, "wrk", "-t1", "-c8", "-d2s", n.url("/hello"))
@@ -194,7 +194,7 @@ func TestBreakTwoCollectors(t *testing.T) {
 func TestBreakFullTables(t *testing.T) {
 	live(t)
 	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {}, socket: {max_connections: 4}}")
+	c := startCollector(t, n.target()+"probes: {http: {}, socket: {max_connections: 4}, "+plain+"}")
 	c.countOnly = true
 	run(t, "ab", "-q", "-k", "-n", "5000", "-c", "32", n.url("/hello"))
 	lines, _ := checkConservation(t, c, n)

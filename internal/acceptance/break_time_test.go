@@ -72,7 +72,7 @@ func TestBreakClockSteps(t *testing.T) {
 func TestBreakSuspended(t *testing.T) {
 	live(t)
 	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {}, socket: {ring_size: 1048576}}")
+	c := startCollector(t, n.target()+"probes: {http: {}, socket: {ring_size: 1048576}, "+plain+"}")
 	c.countOnly = true
 	busy := start(t, wrk(t, n.url("/hello")))
 	waitFor(t, "spans", func() bool { return c.spanCount() > 1000 })

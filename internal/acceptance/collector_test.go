@@ -17,6 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// plain, in the section of the probes, leaves out those that see what programs encrypt. To load
+// them takes most of the time that a collector takes to start, and some tests start it to look at what
+// is the same with and without them.
+const plain = "tls: {off: true}"
+
 // collector is a running collector that sends all it makes to a sink.
 type collector struct {
 	*child

@@ -20,7 +20,7 @@ import (
 func TestNothingIsLostWhileDownstreamIsBusy(t *testing.T) {
 	beside(t)
 	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {}}")
+	c := startCollector(t, n.target()+"probes: {http: {}, "+plain+"}")
 	c.countOnly = true
 	run(t, "ab", "-q", "-k", "-n", "1000", "-c", "4", n.url("/hello"))
 	c.refuse(status.Error(codes.Unavailable, "busy"))
@@ -39,7 +39,7 @@ func TestNothingIsLostWhileDownstreamIsBusy(t *testing.T) {
 func TestWhatIsRefusedForGoodIsCounted(t *testing.T) {
 	beside(t)
 	n := startNginx(t, noBackend)
-	c := startCollector(t, n.target()+"probes: {http: {}}")
+	c := startCollector(t, n.target()+"probes: {http: {}, "+plain+"}")
 	c.countOnly = true
 	run(t, "ab", "-q", "-k", "-n", "1000", "-c", "4", n.url("/hello"))
 	waitFor(t, "the first spans", func() bool { return c.spanCount() == 1000 })

@@ -77,7 +77,7 @@ func TestLossIsCounted(t *testing.T) {
 	for name, header := range map[string]string{"short": "X-A: a", "long": "X-A: " + strings.Repeat("a", 700)} {
 		t.Run(name, func(t *testing.T) {
 			n := startNginx(t, noBackend)
-			c := startCollector(t, n.target()+"probes: {http: {}, socket: {ring_size: 65536}}")
+			c := startCollector(t, n.target()+"probes: {http: {}, socket: {ring_size: 65536}, "+plain+"}")
 			c.countOnly = true
 			sent := hammer(t, n, header, func() bool {
 				accounts, _ := c.accounts(t)

@@ -85,7 +85,7 @@ func TestNoisyProcessTakesNothingOfOthers(t *testing.T) {
 	live(t)
 	noisy, quiet := startNginx(t, noBackend), startNginx(t, noBackend)
 	const rate = 100
-	c := startCollector(t, targetPIDs(t, append(noisy.pids(t), quiet.pids(t)...)...)+"limits: {process_spans_per_second: 100}\nprobes: {http: {}}")
+	c := startCollector(t, targetPIDs(t, append(noisy.pids(t), quiet.pids(t)...)...)+"limits: {process_spans_per_second: 100}\nprobes: {http: {}, "+plain+"}")
 	began := time.Now()
 	busy := start(t, wrk(t, noisy.url("/hello")))
 	run(t, "hey", "-n", "200", "-c", "2", "-q", "20", quiet.url("/hello"))
