@@ -121,7 +121,7 @@ func (s *server) observe(programs ...string) *dbtest.Receiver {
 	for _, p := range append(programs, s.program) {
 		targets = append(targets, map[string]any{"exe": p})
 	}
-	return dbtest.Start(s.t, map[string]any{
+	return dbtest.StartPlain(s.t, map[string]any{
 		"targets": targets,
 		"probes":  map[string]any{"dns": map[string]any{"ports": []any{s.port}, "answers": true, "timeout": "2s"}},
 	})

@@ -30,7 +30,7 @@ func observe(t *testing.T, programs ...string) *dbtest.Receiver {
 	for _, p := range programs {
 		targets = append(targets, map[string]any{"exe": p})
 	}
-	return dbtest.Start(t, map[string]any{
+	return dbtest.StartPlain(t, map[string]any{
 		"collection_interval": "200ms", "targets": targets, "probes": map[string]any{"http": map[string]any{}},
 	})
 }

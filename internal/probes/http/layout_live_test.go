@@ -134,7 +134,7 @@ func TestLiveLayouts(t *testing.T) {
 	}{"sampled out": {0, true}, "counted": {0, false}, "kept": {1, true}} {
 		t.Run(name, func(t *testing.T) {
 			port := dbtest.FreePort(t)
-			r := dbtest.Start(t, map[string]any{
+			r := dbtest.StartPlain(t, map[string]any{
 				"collection_interval": "200ms", "targets": []any{map[string]any{"exe": self}},
 				"probes": map[string]any{"http": map[string]any{
 					"sampling": map[string]any{"ratio": how.ratio}, "metrics": map[string]any{"body_sizes": how.sizes},

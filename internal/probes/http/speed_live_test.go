@@ -26,7 +26,7 @@ import (
 // observeFast observes one program or port without spans, which cost more than what is measured.
 func observeFast(t *testing.T, target map[string]any) *dbtest.Receiver {
 	t.Helper()
-	return dbtest.Start(t, map[string]any{
+	return dbtest.StartPlain(t, map[string]any{
 		"collection_interval": "200ms", "targets": []any{target},
 		"probes": map[string]any{"http": map[string]any{"sampling": map[string]any{"ratio": 0}}},
 	})

@@ -29,7 +29,7 @@ func TestLiveFullSpeed(t *testing.T) {
 	port := dbtest.FreePort(t)
 	program := dbtest.Program(t, "memcached")
 	dbtest.Serve(t, port, exec.Command(program, "-u", "nobody", "-l", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "0"))
-	r := dbtest.Start(t, map[string]any{
+	r := dbtest.StartPlain(t, map[string]any{
 		"collection_interval": "200ms",
 		"targets":             []any{map[string]any{"exe": program}},
 		"probes":              map[string]any{"memcached": map[string]any{"sampling": map[string]any{"ratio": 0}}},

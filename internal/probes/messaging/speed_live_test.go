@@ -26,7 +26,7 @@ func counting(t *testing.T, targets ...map[string]any) *dbtest.Receiver {
 	for i := range targets {
 		all[i] = targets[i]
 	}
-	return dbtest.Start(t, map[string]any{
+	return dbtest.StartPlain(t, map[string]any{
 		"collection_interval": "200ms", "targets": all,
 		"probes": map[string]any{"messaging": map[string]any{"sampling": map[string]any{"ratio": 0}}},
 	})

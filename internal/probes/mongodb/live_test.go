@@ -158,7 +158,7 @@ func TestLiveFullSpeed(t *testing.T) {
 	server, client := programs(t)
 	port := dbtest.FreePort(t)
 	dbtest.Serve(t, port, exec.Command(server, "-listen", dbtest.Address(port), "-dir", t.TempDir()))
-	r := dbtest.Start(t, map[string]any{
+	r := dbtest.StartPlain(t, map[string]any{
 		"targets": []any{map[string]any{"exe": server}},
 		"probes":  map[string]any{"mongodb": map[string]any{}},
 	})

@@ -35,7 +35,7 @@ func TestLiveProtocolsOfATarget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			livetest.CheckLeaks(t)
 			port := server(t)
-			r := dbtest.Start(t, map[string]any{
+			r := dbtest.StartPlain(t, map[string]any{
 				"targets": []any{
 					map[string]any{"pid": 1},
 					map[string]any{"exe": "/usr/bin/redis-*", "protocols": c.protocols(port)},

@@ -24,7 +24,7 @@ import (
 func TestLiveFullSpeed(t *testing.T) {
 	livetest.CheckLeaks(t)
 	port := server(t)
-	r := dbtest.Start(t, map[string]any{
+	r := dbtest.StartPlain(t, map[string]any{
 		"collection_interval": "200ms",
 		"targets":             []any{map[string]any{"exe": "/usr/bin/redis-*"}},
 		"exclude":             []any{map[string]any{"exe": "/usr/bin/redis-benchmark"}},

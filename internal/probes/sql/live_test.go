@@ -187,7 +187,7 @@ func TestLivePgStatStatements(t *testing.T) {
 func TestLivePsql(t *testing.T) {
 	livetest.CheckLeaks(t)
 	p := startPostgres(t)
-	r := dbtest.Start(t, map[string]any{
+	r := dbtest.StartPlain(t, map[string]any{
 		"targets": []any{map[string]any{"exe": p.exe}},
 		"probes":  map[string]any{"sql": map[string]any{}},
 	})
@@ -286,7 +286,7 @@ func TestLiveMariaDBLogin(t *testing.T) {
 	livetest.CheckLeaks(t)
 	m := startMariaDB(t)
 	m.run("CREATE DATABASE shop; CREATE DATABASE warehouse; CREATE USER 'me'@'%' IDENTIFIED BY 'hunter2'; GRANT ALL ON *.* TO 'me'@'%'")
-	r := dbtest.Start(t, map[string]any{
+	r := dbtest.StartPlain(t, map[string]any{
 		"targets": []any{map[string]any{"exe": "/usr/sbin/mariadbd"}, map[string]any{"exe": "/usr/bin/mariadb"}},
 		"probes":  map[string]any{"sql": map[string]any{}},
 	})

@@ -29,7 +29,7 @@ import (
 // counting observes a program for metrics alone: no span is kept.
 func counting(t *testing.T, program string) *dbtest.Receiver {
 	t.Helper()
-	return dbtest.Start(t, map[string]any{
+	return dbtest.StartPlain(t, map[string]any{
 		"collection_interval": "200ms",
 		"targets":             []any{map[string]any{"exe": program}},
 		"probes":              map[string]any{"sql": map[string]any{"sampling": map[string]any{"ratio": 0}}},
@@ -94,7 +94,7 @@ func TestLivePgPipelineCopyAndCursor(t *testing.T) {
 	}
 	data := write("lines.txt", lines.String())
 	script := write("pipeline.sql", "\\startpipeline\nINSERT INTO lines VALUES (:client_id, 'hunter2');\nSELECT count(*) FROM lines WHERE n < 3;\nUPDATE lines SET line = 'y' WHERE n = -1;\n\\endpipeline\n")
-	r := dbtest.Start(t, map[string]any{
+	r := dbtest.StartPlain(t, map[string]any{
 		"targets": []any{map[string]any{"exe": p.exe}, map[string]any{"exe": "/usr/lib/postgresql/*/bin/p*"}},
 		"probes":  map[string]any{"sql": map[string]any{}},
 	})

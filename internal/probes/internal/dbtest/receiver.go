@@ -45,6 +45,17 @@ func Start(t testing.TB, config map[string]any) *Receiver {
 	return StartLogging(t, config, nil)
 }
 
+// StartPlain is Start without the probes that see what programs encrypt. They join all that
+// run by default, and take most of the seconds that those need to load: one test of each
+// protocol starts them, and those of what is encrypted.
+func StartPlain(t testing.TB, config map[string]any) *Receiver {
+	t.Helper()
+	probes, ok := config["probes"].(map[string]any)
+	require.True(t, ok, "the configuration chooses no probes")
+	probes["tls"] = map[string]any{"off": true}
+	return Start(t, config)
+}
+
 // StartLogging is Start with a log, if that is not nil.
 func StartLogging(t testing.TB, config map[string]any, log *zap.Logger) *Receiver {
 	t.Helper()
