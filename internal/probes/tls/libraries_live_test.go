@@ -92,8 +92,10 @@ func ofOpenSSL(t *testing.T, root string, port int) client {
 // client.
 func TestLiveLibraries(t *testing.T) {
 	livetest.RequireRoot(t)
+	livetest.CheckLeaks(t)
 	port := dbtest.FreePort(t)
 	log := factsNginx(t, port)
+	clients := map[string]client{}
 	for name, make := range map[string]func(t *testing.T) client{
 		"OpenSSL of bullseye": func(t *testing.T) client { return ofOpenSSL(t, fetched(t, "bullseye"), port) },
 		"OpenSSL of trixie":   func(t *testing.T) client { return ofOpenSSL(t, fetched(t, "trixie"), port) },
@@ -122,42 +124,23 @@ func TestLiveLibraries(t *testing.T) {
 			}}
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			livetest.CheckLeaks(t)
-			testLibrary(t, make(t), port, log)
-		})
+		t.Run(name, func(t *testing.T) { clients[name] = make(t) })
+	}
+	// One receiver for all: to start takes longer than what each of them does.
+	var targets []any
+	for _, c := range clients {
+		targets = append(targets, map[string]any{"exe": c.exe})
+	}
+	require.NotEmpty(t, targets)
+	r := dbtest.Start(t, map[string]any{"targets": targets, "probes": map[string]any{"http": map[string]any{}}})
+	for name, c := range clients {
+		t.Run("requests of "+name, func(t *testing.T) { testLibrary(t, r, c, port, log) })
 	}
 }
 
-func testLibrary(t *testing.T, c client, port int, log string) {
-	r := dbtest.Start(t, map[string]any{
-		"targets": []any{map[string]any{"exe": c.exe}}, "probes": map[string]any{"http": map[string]any{}},
-	})
-	prefix := "/" + url.PathEscape(c.library+"-"+c.version)
-	// The library is found by the first process that uses it, which may be gone by then.
-	warm := 0
-	require.Eventually(t, func() bool {
-		dbtest.Run(t, c.command(fmt.Sprintf("/warm%d", warm), 2))
-		warm++
-		return len(r.Spans(port)) > 0
-	}, 30*time.Second, 200*time.Millisecond)
-	const processes, each = 5, 8
-	for i := range processes {
-		dbtest.Run(t, c.command(fmt.Sprintf("%s/%d", prefix, i), each))
-	}
-	logged := map[string]int{}
-	require.Eventually(t, func() bool {
-		b, err := os.ReadFile(log)
-		clear(logged)
-		for line := range strings.Lines(string(b)) {
-			if path, _, _ := strings.Cut(line, "|"); strings.HasPrefix(path, prefix) {
-				logged[path]++
-			}
-		}
-		return err == nil && len(logged) == processes*each
-	}, 20*time.Second, 50*time.Millisecond)
-	account := r.Account("tls")
-	r.Shutdown()
+// requestsOf counts the paths below prefix of which a client's span tells.
+func requestsOf(t *testing.T, r *dbtest.Receiver, port int, prefix string) map[string]int {
+	t.Helper()
 	got := map[string]int{}
 	for _, s := range r.Spans(port) {
 		a := s.Attributes().AsRaw()
@@ -170,7 +153,40 @@ func testLibrary(t *testing.T, c client, port int, log string) {
 			assert.NotEmpty(t, put(a, "tls.cipher"))
 		}
 	}
+	return got
+}
+
+func testLibrary(t *testing.T, r *dbtest.Receiver, c client, port int, log string) {
+	prefix := "/" + url.PathEscape(c.library+"-"+c.version)
+	// The library is found by the first process that uses it, which may be gone by then.
+	warm, first := 0, "/warm"+prefix+"/"
+	require.Eventually(t, func() bool {
+		dbtest.Run(t, c.command(first+strconv.Itoa(warm), 2))
+		warm++
+		return len(requestsOf(t, r, port, first)) > 0
+	}, 30*time.Second, 200*time.Millisecond)
+	const processes, each = 5, 8
+	for i := range processes {
+		dbtest.Run(t, c.command(fmt.Sprintf("%s/%d", prefix, i), each))
+	}
+	logged := map[string]int{}
+	require.Eventually(t, func() bool {
+		b, err := os.ReadFile(log)
+		clear(logged)
+		for line := range strings.Lines(string(b)) {
+			if path, _, _ := strings.Cut(line, "|"); strings.HasPrefix(path, prefix+"/") {
+				logged[path]++
+			}
+		}
+		return err == nil && len(logged) == processes*each
+	}, 20*time.Second, 50*time.Millisecond)
+	var got map[string]int
+	assert.Eventually(t, func() bool {
+		got = requestsOf(t, r, port, prefix+"/")
+		return len(got) == len(logged)
+	}, 20*time.Second, 100*time.Millisecond)
 	assert.Equal(t, logged, got)
+	account := r.Account("tls")
 	assert.Zero(t, account["lost"], "%v", account)
 	t.Logf("%s %s: %d requests in the log, %d spans, %d processes to find it", c.library, c.version, len(logged), len(got), warm)
 	record(t, support.Library{Library: c.library, Version: c.version, Program: c.program, Requests: len(got)})
