@@ -92,9 +92,11 @@ static __always_inline void take_part(struct goroutine *g, const struct thread *
 {
 	struct thread *t = bpf_map_lookup_elem(&go_goroutines, g);
 
+	if (!t)
+		t = take_note(g);
 	if (t)
 		*t = *in;
-	else if (bpf_map_update_elem(&go_goroutines, g, in, BPF_ANY))
+	else
 		go_count(G_FULL);
 }
 

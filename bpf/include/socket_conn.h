@@ -254,9 +254,13 @@ __noinline int thread_open(__u64 id, __u32 seq, __u8 decided)
 __noinline int thread_done(__u64 id)
 {
 	struct thread *t;
+	int served;
 
-	if (go_here())
-		return goroutine_done(id);
+	if (go_followed && go_marked(bpf_get_current_pid_tgid() >> 32)) {
+		served = goroutine_done(id);
+		if (served)
+			return served & (SERVED - 1);
+	}
 	t = bpf_task_storage_get(&socket_threads, bpf_get_current_task_btf(), 0, 0);
 	if (t)
 		thread_remove(t, id);

@@ -70,12 +70,18 @@ struct go_told {
 
 const struct go_told *go_told_type __attribute__((unused)); /* for generated code */
 
-/* The requests of a goroutine. What falls out has no parent. */
+/* The requests of a goroutine, and where its stack was when it was last looked at. */
+struct go_part {
+	struct thread t;
+	__u64 lo, hi;
+};
+
+/* What falls out has no parent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct goroutine);
-	__type(value, struct thread);
+	__type(value, struct go_part);
 } go_goroutines SEC(".maps");
 
 /* Requests of Go programs that are not yet answered, by the connection's number. A
@@ -131,18 +137,21 @@ static __always_inline void serving_add(__u64 id, __u32 seq)
 	b->r[way].conn = id;
 }
 
+/* In the result of serving_remove: there was one. */
+#define SERVED (1 << 16)
+
 /* Gives the request's route. */
-static __always_inline __u16 serving_remove(__u64 id)
+static __always_inline __u32 serving_remove(__u64 id)
 {
 	struct go_bucket *b = go_bucket(id);
-	__u16 route = 0;
+	__u32 route = 0;
 
 	if (!b)
 		return 0;
 #pragma unroll
 	for (int i = 0; i < GO_WAYS; i++) {
 		if (b->r[i].conn == id) {
-			route = b->r[i].route;
+			route = b->r[i].route | SERVED;
 			b->r[i].conn = 0;
 		}
 	}
@@ -185,20 +194,23 @@ static __always_inline void go_serves(struct go_process *p)
 		p->serves = bpf_ktime_get_boot_ns();
 }
 
+static __always_inline bool go_marked(__u32 tgid)
+{
+	__u32 at = tgid >> 6 & (GO_MARKS - 1);
+	__u64 *marks = bpf_map_lookup_elem(&go_marks, &at);
+
+	return marks && *marks >> (tgid & 63) & 1;
+}
+
 /* The current process, if it is one of Go. */
 static __always_inline struct go_process *go_here(void)
 {
-	__u32 tgid, at;
-	__u64 *marks;
+	__u32 tgid;
 
 	if (!go_followed)
 		return 0;
 	tgid = bpf_get_current_pid_tgid() >> 32;
-	at = tgid >> 6 & (GO_MARKS - 1);
-	marks = bpf_map_lookup_elem(&go_marks, &at);
-	if (!marks || !(*marks >> (tgid & 63) & 1))
-		return 0;
-	return bpf_map_lookup_elem(&go_processes, &tgid);
+	return go_marked(tgid) ? bpf_map_lookup_elem(&go_processes, &tgid) : 0;
 }
 
 /* Requests that were on their way when a program began to be followed are over after this,
@@ -226,13 +238,17 @@ static __always_inline bool takes_part(const struct thread *t)
 	return t && (t->conn[0] | t->conn[1] | t->conn[2] | t->conn[3]);
 }
 
-/* The goroutine that is in a system call. False when it is none, as in C code. */
-static __always_inline bool current_goroutine(struct goroutine *to)
+/* The goroutine that is in a system call, or at a uprobe, and what is noted of it, if that is
+ * so. False when it is none, as in C code: there its register holds anything, and the stack
+ * pointer is not within its stack. Where that is was noted; it is asked for anew when it has
+ * moved. What was once a goroutine's stack is never that of C code. */
+static __always_inline bool current_goroutine(struct goroutine *to, struct thread **noted)
 {
 	struct {
 		__u64 lo, hi;
 	} stack; /* the beginning of struct runtime.g */
 	struct pt_regs *regs;
+	struct go_part *p;
 	__u64 sp;
 
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
@@ -246,26 +262,40 @@ static __always_inline bool current_goroutine(struct goroutine *to)
 	sp = regs->sp;
 #endif
 	to->tgid = bpf_get_current_pid_tgid() >> 32;
-	if (bpf_probe_read_user(&stack, sizeof(stack), (void *)to->g))
+	p = bpf_map_lookup_elem(&go_goroutines, to);
+	*noted = p ? &p->t : 0;
+	if (p && sp >= p->lo && sp < p->hi)
+		return true;
+	if (bpf_probe_read_user(&stack, sizeof(stack), (void *)to->g) || sp < stack.lo || sp >= stack.hi)
 		return false;
-	return sp >= stack.lo && sp < stack.hi;
+	if (p) {
+		p->lo = stack.lo;
+		p->hi = stack.hi;
+	}
+	return true;
+}
+
+/* Takes part in nothing. It is not on the stack, of which there is little. */
+const volatile struct go_part go_nothing = {};
+
+static __always_inline struct thread *take_note(const struct goroutine *g)
+{
+	bpf_map_update_elem(&go_goroutines, g, (void *)&go_nothing, BPF_ANY);
+	return bpf_map_lookup_elem(&go_goroutines, g);
 }
 
 __noinline int goroutine_open(__u64 id, __u32 seq, __u8 decided)
 {
-	struct thread fresh = {}, *t;
 	struct goroutine g;
+	struct thread *t;
 
-	if (!current_goroutine(&g))
+	if (!current_goroutine(&g, &t))
 		return 0;
 	serving_add(id, seq);
-	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (t && t->kind == PART_TURNS) {
+	if (!t || t->kind != PART_TURNS)
+		t = take_note(&g);
+	if (t)
 		thread_add(t, id, seq, decided);
-		return 0;
-	}
-	thread_add(&fresh, id, seq, decided);
-	bpf_map_update_elem(&go_goroutines, &g, &fresh, BPF_ANY);
 	return 0;
 }
 
@@ -276,23 +306,21 @@ __noinline int goroutine_next(__u64 id, __u32 seq, __u8 decided)
 	return go_here() ? goroutine_open(id, seq, decided) : 0;
 }
 
-/* Gives the request's route. */
+/* Gives the request's route, and SERVED if the process, which has a mark, is one of Go. That it is
+ * shows by the request, which is to be looked up anyway. */
 __noinline int goroutine_done(__u64 id)
 {
-	__u16 route = serving_remove(id);
 	struct goroutine g;
 	struct thread *t;
+	__u32 served;
 
-	if (!current_goroutine(&g))
-		return route;
-	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (t)
+	served = serving_remove(id);
+	if (!served && !go_here())
+		return 0;
+	if (current_goroutine(&g, &t) && t)
 		thread_remove(t, id);
-	return route;
+	return served | SERVED;
 }
-
-/* Takes part in nothing. It is not on the stack, of which there is little. */
-const volatile struct thread go_nothing = {};
 
 /* Notes that the goroutine reads the requests of a connection of HTTP/2. */
 __noinline int goroutine_reads(__u64 id, __u8 late)
@@ -301,18 +329,15 @@ __noinline int goroutine_reads(__u64 id, __u8 late)
 	struct goroutine g;
 	struct thread *t;
 
-	if (!p || !current_goroutine(&g))
+	if (!p || !current_goroutine(&g, &t))
 		return 0;
 	go_serves(p);
-	t = bpf_map_lookup_elem(&go_goroutines, &g);
 	if (t && t->conn[0] == id)
 		return 0;
-	if (!t) {
-		bpf_map_update_elem(&go_goroutines, &g, (void *)&go_nothing, BPF_ANY);
-		t = bpf_map_lookup_elem(&go_goroutines, &g);
-		if (!t)
-			return 0;
-	}
+	if (!t)
+		t = take_note(&g);
+	if (!t)
+		return 0;
 	__builtin_memset(t, 0, sizeof(*t));
 	t->kind = PART_READS;
 	t->conn[0] = id;
@@ -346,9 +371,8 @@ static __always_inline void goroutine_only(struct go_process *p, struct seg *s)
 	struct goroutine g;
 	struct thread *t;
 
-	if (!current_goroutine(&g))
+	if (!current_goroutine(&g, &t))
 		return;
-	t = bpf_map_lookup_elem(&go_goroutines, &g);
 	if (t && t->kind == PART_WRITES) {
 		s->parent_conn = g.g;
 		s->goroutine = 2;

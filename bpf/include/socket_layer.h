@@ -305,6 +305,8 @@ static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch 
 	__builtin_memset(c->request, 0, LOOK);
 	if (d == RX && !src->in_place)
 		return copy_skb(c->request, len, src) == len ? len : 0;
+	if (src->in_place && !src->given && src->at.base)
+		return bpf_probe_read_user(c->request, len, (void *)(src->at.base + src->off)) ? 0 : len;
 	if (copy_bytes(d, sc, AT_DATA, len, src) != len)
 		return 0;
 	if (src->in_place)

@@ -74,14 +74,13 @@ __noinline int take_slot(struct conn *c)
 	return 0;
 }
 
-__noinline int give_slot(struct conn *c)
+static __always_inline void give_slot(struct conn *c)
 {
 	__u32 zero = 0;
 	struct tls_slots *s = bpf_map_lookup_elem(&tls_slots, &zero);
 
-	if (s && c)
+	if (s)
 		__sync_lock_test_and_set(&s->busy[c->slot & (SCRATCHES - 1)], 0);
-	return 0;
 }
 
 /* The connection that an object belongs to is settled when it is first used, by the
@@ -164,24 +163,36 @@ static __always_inline struct conn *tls_conn_of(__u64 object, __u32 tgid, const 
 	return bpf_map_lookup_elem(&tls_conns, &id);
 }
 
-/* The connection for a run of plaintext, with a scratch buffer; null when it goes
- * nowhere. */
-static __always_inline struct conn *plaintext_conn(__u64 object)
-{
-	struct tls_thread *t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0);
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct conn *c;
+/* The thread that a uprobe hit, as far as that is known. A library is attached to once, for all
+ * processes: of those that are not observed nothing is read. */
+struct hitting {
+	struct tls_thread *t;
+	__u32 tgid;
+	bool ignored;
+};
 
+static __always_inline struct hitting hitting(void)
+{
+	struct hitting h = {.tgid = bpf_get_current_pid_tgid() >> 32};
+
+	h.t = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0, 0);
 	/* A thread that has used no such socket is mostly one of a process that is
 	 * not observed. */
-	if (!t && proc_state(tgid) == PROC_IGNORED)
-		return 0;
-	c = tls_conn_of(object, tgid, t);
+	h.ignored = !h.t && proc_state(h.tgid) == PROC_IGNORED;
+	return h;
+}
+
+/* The connection for a run of plaintext, with a scratch buffer; null when it goes
+ * nowhere. */
+static __always_inline struct conn *plaintext_conn(const struct hitting *h, __u64 object)
+{
+	struct conn *c = tls_conn_of(object, h->tgid, h->t);
+
 	if (!c) {
 		tls_count(T_UNJOINED);
 		return 0;
 	}
-	if (!tls_captured(c, tgid)) {
+	if (!tls_captured(c, h->tgid)) {
 		tls_count(T_FILTERED);
 		return 0;
 	}
@@ -194,7 +205,7 @@ static __always_inline struct conn *plaintext_conn(__u64 object)
 }
 
 /* Takes a run of plaintext, at buf in the process's memory. */
-static __always_inline void plaintext(__u64 object, int d, __u64 buf, __u64 len)
+static __always_inline void plaintext(const struct hitting *h, __u64 object, int d, __u64 buf, __u64 len)
 {
 	struct source src = {.in_place = true};
 	__u32 n = len, seq, other;
@@ -202,7 +213,7 @@ static __always_inline void plaintext(__u64 object, int d, __u64 buf, __u64 len)
 
 	if (!len || len > 1 << 30)
 		return;
-	c = plaintext_conn(object);
+	c = plaintext_conn(h, object);
 	if (!c)
 		return;
 	src.at.base = buf;

@@ -40,6 +40,7 @@ static __always_inline int leave(long ret, int d)
 {
 	struct tls_call *call = bpf_task_storage_get(&tls_calls, bpf_get_current_task_btf(), 0, 0);
 	__u64 object, len = ret;
+	struct hitting h;
 
 	if (!call || !call->object)
 		return 0;
@@ -49,7 +50,9 @@ static __always_inline int leave(long ret, int d)
 		return 0;
 	if (call->count && bpf_probe_read_user(&len, sizeof(len), (void *)call->count))
 		return 0;
-	plaintext(object, d, call->buf, len);
+	h = hitting();
+	if (!h.ignored)
+		plaintext(&h, object, d, call->buf, len);
 	return 0;
 }
 

@@ -13,11 +13,14 @@ SEC("uprobe")
 int tls_go_read(struct pt_regs *ctx)
 {
 	__u64 object = 0, home = GO_STACK(ctx) + bpf_get_attach_cookie(ctx);
+	struct hitting h = hitting();
 
 	hit();
+	if (h.ignored)
+		return 0;
 	if (bpf_probe_read_user(&object, sizeof(object), (void *)home))
 		return 0;
-	plaintext(object, RX, GO_ARG2(ctx), GO_ARG3(ctx));
+	plaintext(&h, object, RX, GO_ARG2(ctx), GO_ARG3(ctx));
 	return 0;
 }
 
@@ -25,8 +28,11 @@ int tls_go_read(struct pt_regs *ctx)
 SEC("uprobe")
 int tls_go_write(struct pt_regs *ctx)
 {
+	struct hitting h = hitting();
+
 	hit();
-	plaintext(GO_ARG1(ctx), TX, GO_ARG3(ctx), GO_ARG4(ctx));
+	if (!h.ignored)
+		plaintext(&h, GO_ARG1(ctx), TX, GO_ARG3(ctx), GO_ARG4(ctx));
 	return 0;
 }
 

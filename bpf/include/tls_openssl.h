@@ -62,8 +62,11 @@ int tls_openssl_copy(struct pt_regs *ctx)
 	struct ssl3_record r;
 	__u32 peek = 0, at = cookie >> 8 & 0xff;
 	__u64 bp = ctx->bp, sp = ctx->sp, base;
+	struct hitting h = hitting();
 
 	hit();
+	if (h.ignored)
+		return 0;
 	barrier_var(bp);
 	barrier_var(sp);
 	base = at == PEEK_AT_BP ? bp : sp;
@@ -75,7 +78,7 @@ int tls_openssl_copy(struct pt_regs *ctx)
 		bpf_probe_read_user(&peek, sizeof(peek), (void *)(base + (__s16)(cookie >> 16)));
 	if (peek)
 		return 0;
-	plaintext(object, RX, ctx->si, ctx->dx);
+	plaintext(&h, object, RX, ctx->si, ctx->dx);
 	return 0;
 }
 
@@ -85,13 +88,16 @@ SEC("uprobe")
 int tls_openssl_record(struct pt_regs *ctx)
 {
 	__u64 len = 0, pipes = ctx->r8;
+	struct hitting h = hitting();
 
 	hit();
+	if (h.ignored)
+		return 0;
 	if ((__u32)ctx->si != TLS_APPLICATION_DATA || pipes != 1)
 		return 0;
 	if (bpf_probe_read_user(&len, sizeof(len), (void *)ctx->cx))
 		return 0;
-	plaintext(ctx->di, TX, ctx->dx, len);
+	plaintext(&h, ctx->di, TX, ctx->dx, len);
 	return 0;
 }
 

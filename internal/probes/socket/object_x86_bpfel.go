@@ -155,6 +155,13 @@ type objectGoBucket struct {
 	}
 }
 
+type objectGoPart struct {
+	_  structs.HostLayout
+	T  objectThread
+	Lo uint64
+	Hi uint64
+}
+
 type objectGoProcess struct {
 	_      structs.HostLayout
 	Curg   uint32
