@@ -141,6 +141,7 @@ enum counter {
 	C_LOST_STORAGE, /* segments of connections there was no memory for */
 	C_OPTED_OUT,	/* connections given up: nobody dissects them */
 	C_UNREADABLE,	/* payload that could not be read (paged out) */
+	C_LOST_HELLO,	/* hellos of which a part was not seen, or could not be read */
 	C_LOST_STARTS,	/* requests that began in lost records: one of these for each enum proto */
 	C_MAX = C_LOST_STARTS + PROTO_SLOTS,
 };

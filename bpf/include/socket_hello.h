@@ -62,6 +62,8 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 
 	d &= 1;
 	which = SCRATCH_OF(c, d);
+	if (c->state != S_TRACKED && !c->budget[d])
+		return 1;
 	sc = bpf_map_lookup_elem(&socket_scratch, &which);
 	if (!sc)
 		return 0;
@@ -84,13 +86,17 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 	left = c->budget[d];
 	c->budget[d] = 0;
 	if (left == HELLO_AWAITED) {
-		if (len < 5 || copy_bytes(d, sc, AT_DATA, 5, src) != 5)
+		if (len < 5 || copy_bytes(d, sc, AT_DATA, 5, src) != 5) {
+			count(C_LOST_HELLO);
 			return 1;
+		}
 		left = hello_length(sc);
 	} else {
 		skip = c->next[d] - seq; /* seen before, as in segment() */
-		if ((__s32)skip < 0)
+		if ((__s32)skip < 0) {
+			count(C_LOST_HELLO);
 			return 1;
+		}
 		if (skip >= len) {
 			c->budget[d] = left;
 			return 1;
@@ -108,7 +114,7 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 	if (n > HELLO_MAX)
 		return 1;
 	if (copy_bytes(d, sc, AT_DATA, n, src) != n) {
-		count(C_UNREADABLE);
+		count(C_LOST_HELLO);
 		return 1;
 	}
 	c->budget[d] = left - n;
