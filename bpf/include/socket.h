@@ -29,7 +29,8 @@ enum {
 	REC_UNIX = 1 << 4,
 	REC_TLS = 1 << 5, /* the bytes are plaintext of an encrypted connection */
 	REC_LEFT = 1 << 6, /* with REC_CLOSED: it is open, and followed no longer */
-	REC_HELLO = 1 << 7, /* what an end of an encrypted connection said in clear */
+	REC_HELLO = 1 << 7, /* what an end of an encrypted connection said in clear; without a
+			     * byte: it is the kernel that encrypts (kTLS) */
 };
 
 /* One run of bytes in one direction; CAP of LEN bytes follow in the record. */

@@ -40,9 +40,13 @@ type spoken struct {
 
 func newHellos(max int) hellos { return hellos{max: max, conns: map[uint64]*spoken{}} }
 
-// take reads the next piece of what one end says.
+// take reads the next piece of what one end says. Without a byte it tells that the kernel encrypts.
 func (h *hellos) take(conn uint64, d stream.Direction, b []byte, now uint64) {
 	s := h.of(conn, now)
+	if len(b) == 0 {
+		s.facts.Kernel = true
+		return
+	}
 	switch had := s.parts[d]; {
 	case s.full[d]:
 		h.refused++

@@ -54,6 +54,17 @@ func TestHellosEnd(t *testing.T) {
 	assert.Equal(t, want, *h.facts(1, 0))
 }
 
+// A hello without a byte tells that the kernel encrypts, to who has asked for the facts before, too.
+func TestHelloOfKernel(t *testing.T) {
+	client, server := recorded(t)
+	h := newHellos(8)
+	facts := h.facts(1, 0)
+	h.take(1, stream.Receive, client, 0)
+	h.take(1, stream.Receive, nil, 0)
+	h.take(1, stream.Send, server, 0)
+	assert.Equal(t, tls.Facts{Version: tls.Version13, Cipher: 0x1302, Kernel: true}, *facts)
+}
+
 // Each piece of a hello whose beginning there was no room for is counted as lost, and facts that somebody
 // has had are not counted as given up.
 func TestHellosRefused(t *testing.T) {

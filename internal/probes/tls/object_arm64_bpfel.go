@@ -273,6 +273,7 @@ const (
 	objectMapTlsThreads          = "tls_threads"
 	objectProgTlsEnter           = "tls_enter"
 	objectProgTlsEnterCounted    = "tls_enter_counted"
+	objectProgTlsEnterFile       = "tls_enter_file"
 	objectProgTlsEnterFlagged    = "tls_enter_flagged"
 	objectProgTlsEnterHandshake  = "tls_enter_handshake"
 	objectProgTlsGoHandshake     = "tls_go_handshake"
@@ -351,6 +352,7 @@ type objectSpecs struct {
 type objectProgramSpecs struct {
 	TlsEnter           *ebpf.ProgramSpec `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.ProgramSpec `ebpf:"tls_enter_counted"`
+	TlsEnterFile       *ebpf.ProgramSpec `ebpf:"tls_enter_file"`
 	TlsEnterFlagged    *ebpf.ProgramSpec `ebpf:"tls_enter_flagged"`
 	TlsEnterHandshake  *ebpf.ProgramSpec `ebpf:"tls_enter_handshake"`
 	TlsGoHandshake     *ebpf.ProgramSpec `ebpf:"tls_go_handshake"`
@@ -527,6 +529,7 @@ type objectVariables struct {
 type objectPrograms struct {
 	TlsEnter           *ebpf.Program `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.Program `ebpf:"tls_enter_counted"`
+	TlsEnterFile       *ebpf.Program `ebpf:"tls_enter_file"`
 	TlsEnterFlagged    *ebpf.Program `ebpf:"tls_enter_flagged"`
 	TlsEnterHandshake  *ebpf.Program `ebpf:"tls_enter_handshake"`
 	TlsGoHandshake     *ebpf.Program `ebpf:"tls_go_handshake"`
@@ -543,6 +546,7 @@ func (p *objectPrograms) Close() error {
 	return _ObjectClose(
 		p.TlsEnter,
 		p.TlsEnterCounted,
+		p.TlsEnterFile,
 		p.TlsEnterFlagged,
 		p.TlsEnterHandshake,
 		p.TlsGoHandshake,
