@@ -67,8 +67,12 @@ struct inet_bind_bucket {
 	signed char fastreuse;
 };
 
+struct tcp_ulp_ops {
+	char name[16];
+};
+
 struct inet_connection_sock {
-	const void *icsk_ulp_ops; /* such as the kernel's TLS */
+	const struct tcp_ulp_ops *icsk_ulp_ops; /* such as the kernel's TLS */
 	const struct inet_bind_bucket *icsk_bind_hash;
 };
 

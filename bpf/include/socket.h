@@ -29,7 +29,8 @@ enum {
 	REC_UNIX = 1 << 4,
 	REC_TLS = 1 << 5, /* the bytes are plaintext of an encrypted connection */
 	REC_LEFT = 1 << 6, /* with REC_CLOSED: it is open, and followed no longer */
-	REC_HELLO = 1 << 7, /* what an end of an encrypted connection said in clear */
+	REC_HELLO = 1 << 7, /* what an end of an encrypted connection said in clear; without a
+			     * byte: it is the kernel that encrypts (kTLS) */
 };
 
 /* One run of bytes in one direction; CAP of LEN bytes follow in the record. */
@@ -141,6 +142,7 @@ enum counter {
 	C_LOST_STORAGE, /* segments of connections there was no memory for */
 	C_OPTED_OUT,	/* connections given up: nobody dissects them */
 	C_UNREADABLE,	/* payload that could not be read (paged out) */
+	C_LOST_HELLO,	/* hellos of which a part was not seen, or could not be read */
 	C_LOST_STARTS,	/* requests that began in lost records: one of these for each enum proto */
 	C_MAX = C_LOST_STARTS + PROTO_SLOTS,
 };

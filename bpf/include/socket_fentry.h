@@ -99,6 +99,21 @@ int BPF_PROG(socket_fexit_send, struct sock *sk, struct msghdr *msg, __u64 size,
 	return 0;
 }
 
+/* The kernel may encrypt from here on. What it decrypts is in buffers that name no socket, and what it
+ * encrypts older kernels (6.1; not 6.18) send by no function above. */
+SEC("fexit/tcp_set_ulp") ARGUMENTS(2)
+int BPF_PROG(socket_fentry_ulp, struct sock *sk, const char *name, int ret)
+{
+	struct conn *c;
+
+	if (ret)
+		return 0;
+	c = bpf_sk_storage_get(&socket_conns, sk, 0, 0);
+	if (c && c->state == S_ENCRYPTED && wants_ktls(c) && has_ktls(sk))
+		tell_ktls(c);
+	return 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_fentry_state, struct sock *sk, int oldstate, int newstate)
 {

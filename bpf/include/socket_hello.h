@@ -53,6 +53,25 @@ static __always_inline bool may_be_hello(const struct conn *c, int d)
 	return true;
 }
 
+/* Looks whether the kernel encrypts. If it does, nobody looks at bytes of the socket: what is sent
+ * are records, in memory that is no process's, and what is received comes in buffers that name no
+ * socket, and so not by here. */
+static __always_inline void look_for_ktls(struct sock *sk, struct conn *c, int d)
+{
+	if (c->state == S_ENCRYPTED) {
+		if (!wants_ktls(c))
+			return;
+		c->misses++;
+	}
+	if (likely(!has_ktls(sk)))
+		return;
+	if (c->role != ROLE_UNKNOWN)
+		tls_upgrade(c, d);
+	else if (c->state == S_TRACKED)
+		tls_begin(c, d);
+	tell_ktls(c);
+}
+
 /* Takes what is of the hellos among the bytes of a segment. 0: it is none of an encrypted
  * connection. */
 static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 len, struct source *src)
@@ -62,6 +81,8 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 
 	d &= 1;
 	which = SCRATCH_OF(c, d);
+	if (c->state != S_TRACKED && !c->budget[d])
+		return 1;
 	sc = bpf_map_lookup_elem(&socket_scratch, &which);
 	if (!sc)
 		return 0;
@@ -84,13 +105,17 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 	left = c->budget[d];
 	c->budget[d] = 0;
 	if (left == HELLO_AWAITED) {
-		if (len < 5 || copy_bytes(d, sc, AT_DATA, 5, src) != 5)
+		if (len < 5 || copy_bytes(d, sc, AT_DATA, 5, src) != 5) {
+			count(C_LOST_HELLO);
 			return 1;
+		}
 		left = hello_length(sc);
 	} else {
 		skip = c->next[d] - seq; /* seen before, as in segment() */
-		if ((__s32)skip < 0)
+		if ((__s32)skip < 0) {
+			count(C_LOST_HELLO);
 			return 1;
+		}
 		if (skip >= len) {
 			c->budget[d] = left;
 			return 1;
@@ -108,7 +133,7 @@ static __always_inline int take_hello(struct conn *c, int d, __u32 seq, __u32 le
 	if (n > HELLO_MAX)
 		return 1;
 	if (copy_bytes(d, sc, AT_DATA, n, src) != n) {
-		count(C_UNREADABLE);
+		count(C_LOST_HELLO);
 		return 1;
 	}
 	c->budget[d] = left - n;
@@ -157,15 +182,17 @@ static __always_inline void socket_segment(struct sock *sk, struct conn *c, int 
 {
 	if (unlikely(c->state == S_ENCRYPTED || may_be_hello(c, d))) {
 		struct source copy; /* of src the compiler must go on to know all */
+		int taken;
 
 		if (src->in_place) {
-			if (take_hello_of(c, d, seq, len, src))
-				return;
+			taken = take_hello_of(c, d, seq, len, src);
 		} else {
 			copy = *src;
-			if (take_hello_here(c, d, seq, len, &copy))
-				return;
+			taken = take_hello_here(c, d, seq, len, &copy);
 		}
+		look_for_ktls(sk, c, d);
+		if (taken || c->state != S_TRACKED)
+			return;
 	}
 	segment(sk, c, d, seq, len, other_seq, src, accepted);
 }

@@ -219,8 +219,12 @@ int socket_kprobe_sweep(struct bpf_iter__bpf_map_elem *ctx)
 	version = c->version;
 	sk = (struct sock *)*key;
 	q = seqs_read(sk);
-	if (BPF_CORE_READ(sk, __sk_common.skc_num) == c->lport)
+	if (BPF_CORE_READ(sk, __sk_common.skc_num) == c->lport) {
 		sweep(c, version, &q);
+		/* Of what older kernels encrypt nothing passes by the programs above. */
+		if (c->state == S_ENCRYPTED && wants_ktls(c) && has_ktls(sk))
+			tell_ktls(c);
+	}
 	return 0;
 }
 

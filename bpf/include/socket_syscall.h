@@ -37,7 +37,8 @@ struct fd_conn {
 	__u8 secret; /* as in struct conn */
 	__u8 known;  /* bits: next_seq of this direction is set */
 	__u8 apart;  /* size was a segment of its own, and may be that of a message */
-	__u8 pad[3];
+	__u8 ktls;   /* the kernel encrypts what the process moves */
+	__u8 pad[2];
 	__u8 laddr[16];
 	__u8 raddr[16];
 	__u32 budget[2];
@@ -224,7 +225,7 @@ static __always_inline void fill_fd_rec(struct rec *r, struct fd_conn *c, __u64 
 	r->netns = c->netns;
 	r->role = c->role;
 	r->proto = c->proto;
-	r->flags = flags | (c->is_tcp ? 0 : REC_UNIX);
+	r->flags = flags | (c->is_tcp ? 0 : REC_UNIX) | (c->ktls ? REC_TLS : 0);
 	r->nsegs = 0;
 	r->family = c->family;
 	r->lport = c->lport;
@@ -250,6 +251,29 @@ static __always_inline void fd_ended(struct fd_conn *c, __u8 flags)
 	fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), flags);
 	add_fd_rest(r, c, RX);
 	add_fd_rest(r, c, TX);
+	bpf_ringbuf_submit(r, wakeup_flags());
+}
+
+/* Tells that what the process moves is plaintext, which the kernel encrypts. */
+static __always_inline void fd_ktls(struct fd_conn *c)
+{
+	struct rec *r;
+	struct seg *s;
+
+	c->ktls = 1;
+	c->misses = 0; /* those of the handshake */
+	count(C_SEEN);
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (!r) {
+		count(C_LOST_RING);
+		return;
+	}
+	fill_fd_rec(r, c, bpf_ktime_get_boot_ns(), REC_HELLO);
+	s = next_seg(r);
+	if (s) {
+		__builtin_memset(s, 0, sizeof(*s));
+		s->start = s->end = r->time;
+	}
 	bpf_ringbuf_submit(r, wakeup_flags());
 }
 
@@ -520,6 +544,8 @@ static __always_inline void fd_bytes(__u64 fd, int d, __u32 len, const struct bu
 		fd_segment(c, d, (__u32)c->pos[d], len, bpf_ktime_get_boot_ns(), b, false);
 		return;
 	}
+	if (unlikely(c->role == ROLE_UNKNOWN && !c->ktls && has_ktls(sk)))
+		fd_ktls(c);
 	q = seqs_read(sk);
 	q.copied = received(&q, BPF_CORE_READ(sk, __sk_common.skc_state));
 	seq = (d == TX ? q.written : q.copied) - len;

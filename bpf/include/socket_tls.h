@@ -101,9 +101,32 @@ static __always_inline bool may_become_tls(enum proto proto)
  * Else that is what is still wanted of this record. */
 #define HELLO_AWAITED (~0U)
 
+/* Libraries hand a connection over to the kernel when its handshake ends. That is looked for in
+ * so many segments: those of a handshake with a long chain of certificates, and more. Of an
+ * encrypted connection misses counts them. */
+#define KTLS_LOOKS 40
+
+static __always_inline bool wants_ktls(const struct conn *c)
+{
+	return c->plain && c->misses < KTLS_LOOKS;
+}
+
 static __always_inline bool wants_hello(const struct conn *c)
 {
-	return c->state == S_ENCRYPTED && (c->budget[RX] | c->budget[TX]);
+	return c->state == S_ENCRYPTED && (c->budget[RX] | c->budget[TX] || wants_ktls(c));
+}
+
+/* Whether the kernel has been asked to encrypt what passes over the socket (kTLS). */
+static __always_inline bool has_ktls(const struct sock *sk)
+{
+	const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
+	const struct tcp_ulp_ops *ops = BPF_CORE_READ(icsk, icsk_ulp_ops);
+	__u32 name = 0;
+
+	if (likely(!ops))
+		return false;
+	BPF_CORE_READ_INTO(&name, ops, name);
+	return name == FOUR('t', 'l', 's', 0);
 }
 
 /* Makes the connection of the plaintext. */
@@ -138,6 +161,7 @@ __noinline int tls_open(struct conn *c, __u32 d)
 	}
 	c->plain = id;
 	c->epoch = tls_epoch(tgid);
+	c->misses = 0; /* of a new plaintext it is told anew */
 	bpf_map_update_elem(&tls_processes, &tgid, &now, BPF_NOEXIST);
 	return 0;
 }
@@ -206,6 +230,34 @@ __noinline int tls_note(struct conn *c)
 	return 0;
 }
 
+/* Tells that the kernel encrypts: a hello without a byte. */
+__noinline int tell_ktls(struct conn *c)
+{
+	struct rec *r;
+	struct seg *s;
+
+	if (!c)
+		return 0;
+	c->misses = KTLS_LOOKS;
+	c->budget[RX] = c->budget[TX] = 0;
+	if (!c->plain)
+		return 0;
+	count(C_SEEN);
+	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
+	if (!r) {
+		count(C_LOST_RING);
+		return 0;
+	}
+	fill_rec(r, c, bpf_ktime_get_boot_ns(), REC_HELLO);
+	r->conn = c->plain;
+	r->nsegs = 1;
+	s = &r->segs[0];
+	__builtin_memset(s, 0, sizeof(*s));
+	s->start = s->end = r->time;
+	bpf_ringbuf_submit(r, wakeup_flags());
+	return 0;
+}
+
 static __always_inline void tls_passes(struct conn *c)
 {
 	if (c->state == S_ENCRYPTED && tls_followed)
@@ -217,6 +269,7 @@ static __always_inline void tls_begin(struct conn *c, int d)
 {
 	c->state = S_ENCRYPTED;
 	c->stored.len = 0;
+	c->misses = 0;
 	c->budget[RX] = c->budget[TX] = 0;
 	if (!tls_followed) {
 		count(C_OPTED_OUT);

@@ -80,6 +80,15 @@ int BPF_KPROBE(tls_enter_flagged, void *object, void *buf, __u64 len, __u64 flag
 	return enter((__u64)object, (__u64)buf, (__u64)done);
 }
 
+/* ssize_t f(object, fd, offset, size, flags): what the kernel encrypts and sends of a file. Only how
+ * much it is is known. */
+SEC("uprobe")
+int BPF_KPROBE(tls_enter_file, void *object)
+{
+	hit();
+	return enter((__u64)object, 0, 0);
+}
+
 SEC("uretprobe")
 int BPF_KRETPROBE(tls_leave_read, int ret)
 {

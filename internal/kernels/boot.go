@@ -254,10 +254,10 @@ func (g *Guest) initramfs() ([]byte, error) {
 			if err := addTree(&a, "/repo/"+b.Package+"/testdata", filepath.Join(b.Root, b.Package, "testdata")); err != nil {
 				return nil, err
 			}
-			if b.Extra != "" {
-				if err := addTree(&a, Extra, b.Extra); err != nil {
-					return nil, err
-				}
+		}
+		if b.Extra != "" {
+			if err := addTree(&a, Extra, b.Extra); err != nil {
+				return nil, err
 			}
 		}
 		job.Runs = append(job.Runs, run)

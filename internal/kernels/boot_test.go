@@ -32,6 +32,7 @@ import (
 type suite struct {
 	folder, tests, locked, arch, on string
 	foreign                         bool // the tests read objects that nobody here wrote
+	programs                        bool // the tests run programs that fetch.sh has fetched
 }
 
 // Lockdown decides which variants there are, and nothing about what they see:
@@ -43,6 +44,7 @@ var suites = []suite{
 	{folder: "internal/compat", tests: "Agrees|Privileges", locked: "Agrees|Privileges"},
 	{folder: "internal/probes/object", tests: "AnyKernel", arch: "amd64", foreign: true},
 	{folder: "internal/kernels/live", tests: "Receiver|Rights", locked: "TestRights|TestReceiver/(own|refuse|load)"},
+	{folder: "internal/kernels/live", tests: "KernelTLS", on: "5.10 6.1 7 6.12/arm64", programs: true},
 	{folder: "internal/kernels/live", tests: "Unseen", on: "5.10 6.1 6.18"},
 	{folder: "internal/kernels/live", tests: "Ways", on: "6.1"},
 }
@@ -174,6 +176,9 @@ func build(t *testing.T, root, out, arch string) []Binary {
 			b.Extra = path + ".extra"
 			require.NoError(t, os.MkdirAll(b.Extra, 0o700))
 			require.NoError(t, foreign.All(b.Extra))
+		}
+		if s.programs && arch == "amd64" { // of which they are
+			b.Extra = filepath.Join(root, ".cache/kernels/programs")
 		}
 		binaries = append(binaries, b)
 	}

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Fetches Debian cloud kernels into .cache/kernels/<release>/: vmlinuz, config-<release> and the few
-# modules the tests load. Nothing is installed.
+# modules the tests load; and into .cache/kernels/programs/ an nginx that lets the kernel encrypt, with its
+# libraries. Nothing is installed.
 #
 #   internal/kernels/fetch.sh [-p] [-n] [SERIES[/ARCH]...]     default: 5.10 6.1 6.12 6.18 7 6.12/arm64
 #
@@ -20,7 +21,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cache=${KERNEL_CACHE:-$root/.cache/kernels}
 pins=$here/kernels.sha256
-modules='veth dummy sch_ingress cls_bpf virtio_console'
+# The kernel's TLS asks for a cipher by its name, which needs the last ones; not every kernel has all of them
+# as modules.
+modules='veth dummy sch_ingress cls_bpf virtio_console tls gcm ghash-generic gf128mul ctr crypto_null'
 pin=
 newest=
 
@@ -66,10 +69,14 @@ with() {
 		-o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
+# complete RELEASE says whether it is there, with the modules that are wanted now.
+complete() { [ -s "$cache/$1/vmlinuz" ] && [ "$(cat "$cache/$1/wanted" 2>/dev/null)" = "$modules" ]; }
+
 # cached SERIES ARCH prints the newest release that is there.
 cached() {
 	for image in "$cache/$1"[.-]*-cloud-"$2"/vmlinuz; do
-		if [ -s "$image" ]; then basename "$(dirname "$image")"; fi
+		release=$(basename "$(dirname "$image")")
+		if complete "$release"; then echo "$release"; fi
 	done | sort -V | tail -n 1
 }
 
@@ -81,6 +88,7 @@ for want in "$@"; do
 	have=$(cached "${want%%/*}" "$arch")
 	if [ -n "$have" ] && [ -z "$newest" ]; then echo "$want: $have (cached)"; else missing="$missing $want"; fi
 done
+[ -x "$cache/programs/nginx" ] || missing="$missing programs"
 [ -n "$missing" ] || exit 0
 # shellcheck disable=SC2086 # words
 set -- $missing
@@ -138,11 +146,34 @@ take() {
 	rm -f "$deb"
 }
 
+# take_programs takes nginx, with OpenSSL built for the kernel's TLS, and all that it maps.
+take_programs() {
+	work=$apt/programs
+	rm -rf "$work" "$apt/debs"/*.deb && mkdir -p "$work" "$cache/programs"
+	for package in nginx libssl3t64 libpcre2-8-0 libcrypt1 zlib1g libzstd1 libc6; do
+		(cd "$apt/debs" && with apt-get download "$package:amd64/trixie") >"$apt/download.log" 2>&1 || return 1
+	done
+	for deb in "$apt/debs"/*.deb; do
+		check_pin "$deb"
+		dpkg-deb -x "$deb" "$work"
+		rm -f "$deb"
+	done
+	for library in ld-linux-x86-64.so.2 libssl.so.3 libcrypto.so.3 libpcre2-8.so.0 libcrypt.so.1 libz.so.1 libzstd.so.1 libc.so.6; do
+		find "$work" -name "$library" -exec cp -L {} "$cache/programs/" \;
+	done
+	cp "$work/usr/sbin/nginx" "$cache/programs/"
+	rm -rf "$work"
+}
+
 # listed NAME says whether the lists have a package.
 listed() { [ -n "$(with apt-cache search --names-only "^$(echo "$1" | sed 's/[.+]/\\&/g')\$")" ]; }
 
 status=0
 for want in "$@"; do
+	if [ "$want" = programs ]; then
+		if take_programs; then echo "$want: nginx"; else echo "$want: a package cannot be fetched" >&2; status=2; fi
+		continue
+	fi
 	series=${want%%/*}
 	arch=amd64
 	case $want in */*) arch=${want#*/} ;; esac
@@ -150,7 +181,7 @@ for want in "$@"; do
 	for package in $(candidates "$series" "$arch"); do
 		release=${package#linux-image-}
 		release=${release#linux-binary-}
-		if [ -s "$cache/$release/vmlinuz" ]; then got=$release; echo "$want: $got (cached)"; break; fi
+		if complete "$release"; then got=$release; echo "$want: $got (cached)"; break; fi
 		take "$package" "$arch" "$release" && [ -s "$cache/$release/vmlinuz" ] || continue
 		# From 7.1 the configuration and the modules have packages of their own.
 		for extra in linux-base linux-modules; do
@@ -159,6 +190,7 @@ for want in "$@"; do
 			fi
 		done
 		got=$release
+		echo "$modules" >"$cache/$release/wanted"
 		echo "$want: $got"
 		break
 	done

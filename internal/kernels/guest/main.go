@@ -46,11 +46,7 @@ func work() error {
 	if err := json.Unmarshal(data, &job); err != nil {
 		return fmt.Errorf("job: %w", err)
 	}
-	for _, path := range job.Modules {
-		if err := insert(path); err != nil {
-			fmt.Fprintf(os.Stdout, "guest: module %s: %v\n", filepath.Base(path), err)
-		}
-	}
+	insertAll(job.Modules)
 	if err := loopbackUp(); err != nil {
 		fmt.Fprintln(os.Stdout, "guest: loopback:", err)
 	}
@@ -102,6 +98,26 @@ func patient() error {
 	return errors.Join(
 		os.WriteFile(dir+"features", []byte("NO_WAKEUP_PREEMPTION"), 0),
 		os.WriteFile(dir+"base_slice_ns", []byte("100000000"), 0))
+}
+
+// insertAll inserts modules, those that need others after these.
+func insertAll(paths []string) {
+	for len(paths) > 0 {
+		var left []string
+		var why []error
+		for _, path := range paths {
+			if err := insert(path); err != nil {
+				left, why = append(left, path), append(why, err)
+			}
+		}
+		if len(left) == len(paths) {
+			for i, path := range left {
+				fmt.Fprintf(os.Stdout, "guest: module %s: %v\n", filepath.Base(path), why[i])
+			}
+			return
+		}
+		paths = left
+	}
 }
 
 func insert(path string) error {

@@ -30,13 +30,14 @@ const roleKey = "LIVE_ROLE"
 // TestMain plays the role, if there is one, and runs the tests otherwise.
 func TestMain(m *testing.M) {
 	role := map[string]func(args []string) error{
-		"http-server": httpServer,
-		"http-client": httpClient,
-		"raw-server":  rawServer,
-		"raw-client":  rawClient,
-		"end":         end,
-		"tell":        tell,
-		"step":        step,
+		"http-server":  httpServer,
+		"http-client":  httpClient,
+		"raw-server":   rawServer,
+		"raw-client":   rawClient,
+		"end":          end,
+		"tell":         tell,
+		"step":         step,
+		"https-client": httpsClient,
 
 		"way-server":       wayServer,
 		"way-client":       wayClient,

@@ -344,19 +344,29 @@ func answerAll(c *conn, r *bufio.Reader) error {
 // wayServer and wayClient take network, address, path and the names of ways that are
 // left out, and have one connection in each other way.
 func wayServer(args []string) error {
-	l, err := net.Listen(args[0], args[1])
+	network, prepare := prepared(args[0])
+	l, err := net.Listen(network, args[1])
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stdout, l.Addr())
-	return eachWay("way-server", args[2], args[3], l.Accept)
+	return eachWay("way-server", args[2], args[3], l.Accept, prepare)
 }
 
 func wayClient(args []string) error {
-	return eachWay("way-client", args[2], args[3], func() (net.Conn, error) { return net.Dial(args[0], args[1]) })
+	network, prepare := prepared(args[0])
+	return eachWay("way-client", args[2], args[3], func() (net.Conn, error) { return net.Dial(network, args[1]) }, prepare)
 }
 
-func eachWay(role, path, without string, get func() (net.Conn, error)) error {
+// prepared tells what is done with each connection of a network first.
+func prepared(network string) (string, func(fd int, role string) error) {
+	if how, ok := strings.CutPrefix(network, "ktls "); ok {
+		return "tcp", func(fd int, role string) error { return encrypt(fd, role, how) }
+	}
+	return network, func(int, string) error { return nil }
+}
+
+func eachWay(role, path, without string, get func() (net.Conn, error), prepare func(fd int, role string) error) error {
 	for i := range ways {
 		w := &ways[i]
 		if slices.Contains(strings.Split(without, ","), w.name) {
@@ -368,6 +378,9 @@ func eachWay(role, path, without string, get func() (net.Conn, error)) error {
 		}
 		fd, err := descriptor(c)
 		if err != nil {
+			return err
+		}
+		if err := prepare(fd, role); err != nil {
 			return err
 		}
 		if w.via != nil {

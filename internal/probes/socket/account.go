@@ -17,6 +17,7 @@ const (
 	countLostStorage
 	countOptedOut
 	countUnreadable
+	countLostHello
 	countLostStarts // the first of protoSlots
 )
 
@@ -56,16 +57,20 @@ func (d *daemon) tellLost() {
 func (d *daemon) Counts() probe.Counts {
 	c := probe.Counts{
 		Seen:      d.counter(countSeen),
-		Delivered: d.delivered,
+		Delivered: d.delivered - d.hellos.refused,
 		Filtered:  d.filtered,
+		// Spans of these connections do not tell how they were encrypted.
+		Incomplete: d.hellos.dropped,
 	}
 	c.Lost[probe.RingFull] = d.counter(countLostRing)
 	c.Lost[probe.Undecodable] = d.malformed
 	c.Lost[probe.Unmatched] = d.unknown
-	c.Lost[probe.Overflow] = d.overflow
+	c.Lost[probe.Overflow] = d.overflow + d.hellos.refused
 	storage := d.counter(countLostStorage)
 	c.Lost[probe.MapFull] = storage
-	c.Seen += storage
+	hellos := d.counter(countLostHello)
+	c.Lost[probe.Truncated] = hellos
+	c.Seen += storage + hellos
 	if d.coll != nil {
 		for _, p := range d.coll.Programs {
 			stats, err := p.Stats()

@@ -41,6 +41,50 @@ func TestHellosInPieces(t *testing.T) {
 	}
 }
 
+// What follows a hello is none, though it may look like one.
+func TestHellosEnd(t *testing.T) {
+	client, server := recorded(t)
+	h := newHellos(8)
+	h.take(1, stream.Receive, client, 0)
+	h.take(1, stream.Send, server, 0)
+	want := *h.facts(1, 0)
+	other := bytes.Replace(server, []byte{0x13, 0x02}, []byte{0x13, 0x01}, 1)
+	require.NotEqual(t, server, other)
+	h.take(1, stream.Send, other, 0)
+	assert.Equal(t, want, *h.facts(1, 0))
+}
+
+// A hello without a byte tells that the kernel encrypts, to who has asked for the facts before, too.
+func TestHelloOfKernel(t *testing.T) {
+	client, server := recorded(t)
+	h := newHellos(8)
+	facts := h.facts(1, 0)
+	h.take(1, stream.Receive, client, 0)
+	h.take(1, stream.Receive, nil, 0)
+	h.take(1, stream.Send, server, 0)
+	assert.Equal(t, tls.Facts{Version: tls.Version13, Cipher: 0x1302, Kernel: true}, *facts)
+}
+
+// Each piece of a hello whose beginning there was no room for is counted as lost, and facts that somebody
+// has had are not counted as given up.
+func TestHellosRefused(t *testing.T) {
+	client, _ := recorded(t)
+	h := newHellos(2 * maxPartial)
+	for conn := range uint64(maxPartial + 1) {
+		h.take(conn, stream.Receive, client[:20], 0)
+	}
+	assert.EqualValues(t, 1, h.refused)
+	h.take(maxPartial, stream.Receive, client[20:], 0)
+	assert.EqualValues(t, 2, h.refused)
+	h = newHellos(1)
+	h.take(1, stream.Receive, client, 0)
+	h.facts(1, 0)
+	h.take(2, stream.Receive, client, 0)
+	assert.Zero(t, h.dropped)
+	h.take(3, stream.Receive, client, 0)
+	assert.EqualValues(t, 1, h.dropped)
+}
+
 // What is kept is bounded: connections, parts, and the size of one.
 func TestHellosAreBounded(t *testing.T) {
 	client, _ := recorded(t)
@@ -51,6 +95,7 @@ func TestHellosAreBounded(t *testing.T) {
 	require.Len(t, h.conns, 1000)
 	assert.EqualValues(t, 2000, h.dropped)
 	assert.LessOrEqual(t, h.partial, maxPartial)
+	assert.NotZero(t, h.refused, "parts there was no room for are counted")
 	endless := append([]byte{1, 0xff, 0xff, 0xff, 3, 3}, bytes.Repeat([]byte{0xff}, 40)...)
 	h = newHellos(8)
 	h.take(1, stream.Send, endless, 0)

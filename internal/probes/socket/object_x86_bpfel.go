@@ -125,7 +125,8 @@ type objectFdConn struct {
 	Secret    uint8
 	Known     uint8
 	Apart     uint8
-	Pad       [3]uint8
+	Ktls      uint8
+	Pad       [2]uint8
 	Laddr     [16]uint8
 	Raddr     [16]uint8
 	Budget    [2]uint32
@@ -349,6 +350,7 @@ const (
 	objectProgSocketFentrySend    = "socket_fentry_send"
 	objectProgSocketFentryState   = "socket_fentry_state"
 	objectProgSocketFentrySweep   = "socket_fentry_sweep"
+	objectProgSocketFentryUlp     = "socket_fentry_ulp"
 	objectProgSocketFexitReceive  = "socket_fexit_receive"
 	objectProgSocketFexitSend     = "socket_fexit_send"
 	objectProgSocketKprobeCopy    = "socket_kprobe_copy"
@@ -436,6 +438,7 @@ type objectProgramSpecs struct {
 	SocketFentrySend    *ebpf.ProgramSpec `ebpf:"socket_fentry_send"`
 	SocketFentryState   *ebpf.ProgramSpec `ebpf:"socket_fentry_state"`
 	SocketFentrySweep   *ebpf.ProgramSpec `ebpf:"socket_fentry_sweep"`
+	SocketFentryUlp     *ebpf.ProgramSpec `ebpf:"socket_fentry_ulp"`
 	SocketFexitReceive  *ebpf.ProgramSpec `ebpf:"socket_fexit_receive"`
 	SocketFexitSend     *ebpf.ProgramSpec `ebpf:"socket_fexit_send"`
 	SocketKprobeCopy    *ebpf.ProgramSpec `ebpf:"socket_kprobe_copy"`
@@ -626,6 +629,7 @@ type objectPrograms struct {
 	SocketFentrySend    *ebpf.Program `ebpf:"socket_fentry_send"`
 	SocketFentryState   *ebpf.Program `ebpf:"socket_fentry_state"`
 	SocketFentrySweep   *ebpf.Program `ebpf:"socket_fentry_sweep"`
+	SocketFentryUlp     *ebpf.Program `ebpf:"socket_fentry_ulp"`
 	SocketFexitReceive  *ebpf.Program `ebpf:"socket_fexit_receive"`
 	SocketFexitSend     *ebpf.Program `ebpf:"socket_fexit_send"`
 	SocketKprobeCopy    *ebpf.Program `ebpf:"socket_kprobe_copy"`
@@ -652,6 +656,7 @@ func (p *objectPrograms) Close() error {
 		p.SocketFentrySend,
 		p.SocketFentryState,
 		p.SocketFentrySweep,
+		p.SocketFentryUlp,
 		p.SocketFexitReceive,
 		p.SocketFexitSend,
 		p.SocketKprobeCopy,

@@ -100,7 +100,7 @@ var attachments = map[string]attachPlan{
 	},
 	fentry: {
 		hooks: []string{
-			"socket_fentry_state", "socket_fexit_send", "socket_fentry_send", "socket_fexit_receive",
+			"socket_fentry_state", "socket_fentry_ulp", "socket_fexit_send", "socket_fentry_send", "socket_fexit_receive",
 			"socket_unix_close", "socket_unix_send", "socket_unix_receive",
 		},
 		sweeps: []sweep{{"socket_fentry_sweep", "socket_conns"}, {"socket_fd_sweep", "socket_fds"}},

@@ -41,10 +41,11 @@ type daemon struct {
 	seen    *ebpf.Map // processes that use TLS, of the Daemon socket
 	files   *discovery.Files
 	waiting map[process]look
-	looked  uint64 // at all processes
-	swept   uint64 // all connections
-	joined  uint64 // runs of plaintext, when that was last asked
-	heard   uint64 // when there were more of them than before
+	unseen  map[string]bool // executables that were said to be
+	looked  uint64          // at all processes
+	swept   uint64          // all connections
+	joined  uint64          // runs of plaintext, when that was last asked
+	heard   uint64          // when there were more of them than before
 	sweep   *hooks.Sweep
 	budget  *hits.Budget // nil: none
 	gaps    *ebpf.Map    // of the Daemon socket: what was not seen of processes
@@ -84,7 +85,7 @@ type event struct {
 const maxQueue = 16384
 
 func newDaemon(set probe.Settings, cfg *Config) *daemon {
-	d := &daemon{set: set, cfg: cfg, waiting: map[process]look{}}
+	d := &daemon{set: set, cfg: cfg, waiting: map[process]look{}, unseen: map[string]bool{}}
 	d.files = discovery.NewFiles(discovery.FilesOptions{
 		Wanted: wanted, Attach: d.attach, Linger: cfg.Linger, Max: cfg.MaxFiles,
 	})

@@ -155,8 +155,11 @@ func (d *daemon) lookAtUsers() {
 			continue
 		}
 		d.files.Look(pid, p.StartTime, false)
+		if d.files.Uses(pid, p.StartTime) > 0 || !d.files.Look(pid, p.StartTime, true) {
+			continue
+		}
 		if d.files.Uses(pid, p.StartTime) == 0 {
-			d.files.Look(pid, p.StartTime, true)
+			d.sayUnseen(p)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func neverEncrypts(path string) bool {
 }
 
 var functions = []string{
-	"SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "SSL_do_handshake",
+	"SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "SSL_sendfile", "SSL_do_handshake",
 	"gnutls_record_recv", "gnutls_record_send", "gnutls_record_send2", "gnutls_handshake",
 }
 
@@ -115,9 +115,10 @@ func (s *search) openssl() (*library, error) {
 	if s.has("SSL_read_ex") {
 		l.name = "OpenSSL"
 	}
+	l.sendfile(s)
 	if runtime.GOARCH == "amd64" && l.name == "OpenSSL" {
 		if hooks, err := s.records(); err == nil {
-			l.how, l.hooks = byRecord, hooks
+			l.how, l.hooks = byRecord, append(l.hooks, hooks...)
 			l.handshake(s, "SSL_do_handshake", "tls_leave_handshake")
 			return l, nil
 		}
@@ -226,6 +227,15 @@ func (l *library) handshake(s *search, fn, leave string) {
 	if s.has(fn) && s.cheap(s.fns[fn], 1) {
 		// It is cheap: there is a place.
 		_ = l.call(s, s.fns[fn], 1, "tls_enter_handshake", leave)
+	}
+}
+
+// sendfile attaches to the function by which only programs send that let the kernel encrypt, if that costs
+// little. Without it the length of what they send is not known, and what follows is taken for it.
+func (l *library) sendfile(s *search) {
+	if s.has("SSL_sendfile") && s.cheap(s.fns["SSL_sendfile"], 1) {
+		// It is cheap: there is a place.
+		_ = l.call(s, s.fns["SSL_sendfile"], 1, "tls_enter_file", "tls_leave_write")
 	}
 }
 

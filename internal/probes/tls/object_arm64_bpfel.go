@@ -280,6 +280,7 @@ const (
 	objectMapTlsThreads          = "tls_threads"
 	objectProgTlsEnter           = "tls_enter"
 	objectProgTlsEnterCounted    = "tls_enter_counted"
+	objectProgTlsEnterFile       = "tls_enter_file"
 	objectProgTlsEnterFlagged    = "tls_enter_flagged"
 	objectProgTlsEnterHandshake  = "tls_enter_handshake"
 	objectProgTlsGoHandshake     = "tls_go_handshake"
@@ -358,6 +359,7 @@ type objectSpecs struct {
 type objectProgramSpecs struct {
 	TlsEnter           *ebpf.ProgramSpec `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.ProgramSpec `ebpf:"tls_enter_counted"`
+	TlsEnterFile       *ebpf.ProgramSpec `ebpf:"tls_enter_file"`
 	TlsEnterFlagged    *ebpf.ProgramSpec `ebpf:"tls_enter_flagged"`
 	TlsEnterHandshake  *ebpf.ProgramSpec `ebpf:"tls_enter_handshake"`
 	TlsGoHandshake     *ebpf.ProgramSpec `ebpf:"tls_go_handshake"`
@@ -534,6 +536,7 @@ type objectVariables struct {
 type objectPrograms struct {
 	TlsEnter           *ebpf.Program `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.Program `ebpf:"tls_enter_counted"`
+	TlsEnterFile       *ebpf.Program `ebpf:"tls_enter_file"`
 	TlsEnterFlagged    *ebpf.Program `ebpf:"tls_enter_flagged"`
 	TlsEnterHandshake  *ebpf.Program `ebpf:"tls_enter_handshake"`
 	TlsGoHandshake     *ebpf.Program `ebpf:"tls_go_handshake"`
@@ -550,6 +553,7 @@ func (p *objectPrograms) Close() error {
 	return _ObjectClose(
 		p.TlsEnter,
 		p.TlsEnterCounted,
+		p.TlsEnterFile,
 		p.TlsEnterFlagged,
 		p.TlsEnterHandshake,
 		p.TlsGoHandshake,

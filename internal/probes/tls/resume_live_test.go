@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/discovery"
 	"github.com/ebpfreceiver/ebpfreceiver/internal/emit"
@@ -104,6 +105,11 @@ func TestLiveResume(t *testing.T) {
 // observeExe runs a receiver with the Instrument http for an executable.
 func observeExe(t *testing.T, exe string, traces *consumertest.TracesSink) *manager.Manager {
 	t.Helper()
+	return observeLogged(t, exe, traces, zap.NewNop())
+}
+
+func observeLogged(t *testing.T, exe string, traces *consumertest.TracesSink, logger *zap.Logger) *manager.Manager {
+	t.Helper()
 	target, err := discovery.Selector{Exe: exe}.Compile()
 	require.NoError(t, err)
 	chosen := map[string]any{}
@@ -112,8 +118,10 @@ func observeExe(t *testing.T, exe string, traces *consumertest.TracesSink) *mana
 			chosen["http"] = f.DefaultConfig()
 		}
 	}
+	set := receivertest.NewNopSettings(metadata.Type)
+	set.Logger = logger
 	m := manager.New(manager.Settings{
-		Receiver: receivertest.NewNopSettings(metadata.Type), Factories: probes.All(), Traces: traces,
+		Receiver: set, Factories: probes.All(), Traces: traces,
 		Config: manager.Config{
 			CollectionInterval: time.Second, Probes: chosen, FailUnsupported: true, Retry: emit.DefaultRetryConfig(),
 			Selection: &discovery.Selection{Self: uint32(os.Getpid()), Targets: []*discovery.Matcher{target}},

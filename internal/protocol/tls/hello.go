@@ -17,6 +17,8 @@ type Facts struct {
 	// Cipher is the cipher suite that the server chose, by its number in IANA's registry. It
 	// means something only with a Version.
 	Cipher uint16
+	// Kernel tells that the kernel encrypts or decrypts, for the program (kTLS). No hello says that.
+	Kernel bool
 }
 
 // Types of handshake messages.

@@ -15,10 +15,12 @@ const (
 	// The conventions deprecate it in favour of server.address. Here that is what the request
 	// itself names, or the address of the connection, and a client may ask for another name.
 	keyServerName = "tls.client.server_name"
+	// There is no convention for it.
+	keyKernel = "ebpf.tls.kernel"
 )
 
 // TLSAttributes is the most that PutTLS writes.
-const TLSAttributes = 4
+const TLSAttributes = 5
 
 // PutTLS writes to a span what is known of how the connection is encrypted.
 func (p *Endpoint) PutTLS(m pcommon.Map) {
@@ -34,5 +36,8 @@ func (p *Endpoint) PutTLS(m pcommon.Map) {
 	}
 	if p.hello.ServerName != "" {
 		m.PutStr(keyServerName, p.hello.ServerName)
+	}
+	if p.hello.Kernel {
+		m.PutBool(keyKernel, true)
 	}
 }
