@@ -182,6 +182,7 @@ for want in "$@"; do
 		release=${package#linux-image-}
 		release=${release#linux-binary-}
 		if complete "$release"; then got=$release; echo "$want: $got (cached)"; break; fi
+		rm -rf "${cache:?}/$release" # what is there is of an older list of modules
 		take "$package" "$arch" "$release" && [ -s "$cache/$release/vmlinuz" ] || continue
 		# From 7.1 the configuration and the modules have packages of their own.
 		for extra in linux-base linux-modules; do
