@@ -64,6 +64,9 @@ func (t *Table) Tally(h Handle, slot int, total *TallyTotal, told uint32, s *Tal
 		*last = *total
 		return uint64(total.Count - told), true
 	}
+	if last.Number == total.Number && int32(total.Count-last.Count) < 0 {
+		return 0, true // it is from before the last one
+	}
 	total.since(last, s)
 	*last = *total
 	if s.Count > 0 {

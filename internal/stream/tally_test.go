@@ -39,6 +39,7 @@ func TestTallyHandsOnWhatIsNew(t *testing.T) {
 	assert.Zero(t, give(0, total(1, 3, 40), 0))
 	assert.Zero(t, give(0, total(1, 3, 40), 4), "told once more")
 	assert.Zero(t, give(0, total(1, 5, 70), 4))
+	assert.Zero(t, give(0, total(1, 4, 50), 4), "overtaken by what came before")
 	assert.Zero(t, give(1, total(2, 1, 10), 0), "another one")
 	assert.Zero(t, give(0, total(3, 2, 9), 0), "its place was taken")
 	require.Len(t, h.got, 4)
