@@ -119,6 +119,14 @@ func run(t *testing.T, dir, kind string) *program {
 		require.NoError(t, os.Chmod(exe, 0o700))
 	}
 	var err error
+	if kind == deleted {
+		// Before it runs, so that nobody can have opened it in time.
+		f, err := os.Open(exe)
+		require.NoError(t, err)
+		defer f.Close()
+		require.NoError(t, os.Remove(exe))
+		p.cmd.Path, p.cmd.ExtraFiles = "/proc/self/fd/3", []*os.File{f}
+	}
 	p.in, err = p.cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := p.cmd.StdoutPipe()
@@ -129,9 +137,6 @@ func run(t *testing.T, dir, kind string) *program {
 	require.NoError(t, err)
 	_, err = fmt.Sscan(line, &p.plain, &p.secret)
 	require.NoError(t, err)
-	if kind == deleted {
-		require.NoError(t, os.Remove(exe))
-	}
 	return p
 }
 
