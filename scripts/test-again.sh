@@ -15,7 +15,7 @@ trap 'rm -f "$report"' EXIT
 format=standard-quiet
 [[ " $* " != *" -v "* ]] || format=standard-verbose
 status=0
-.tools/bin/gotestsum --format=$format --rerun-fails=1 --rerun-fails-max-failures=8 \
+.tools/bin/gotestsum --format=$format --rerun-fails=1 --rerun-fails-max-failures=16 \
 	--rerun-fails-report="$report" --packages="$packages" -- "$@" || status=$?
 if [[ -s $report ]]; then
 	echo "== Failed at first, and were run once more:"

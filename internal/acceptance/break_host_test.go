@@ -145,7 +145,7 @@ func memoryGroup(t *testing.T, limit int) string {
 		}
 		t.Cleanup(func() {
 			var err error
-			for range 50 {
+			for range 200 {
 				if err = os.Remove(dir); err == nil || os.IsNotExist(err) {
 					return
 				}
