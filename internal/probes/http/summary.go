@@ -26,38 +26,32 @@ var summarized = [...]uint8{
 
 // Summary implements stream.Summarizer.
 func (h *handler) Summary(s *stream.Summary) {
-	p, c := h.p, h.peer
-	if c == nil || int(s.Method) >= len(summarized) {
-		p.counts.Lost[probe.Undecodable]++
-		return
-	}
-	p.counts.Seen++
-	if p.metrics != nil {
-		p.metrics.summarize(c, s, p.routes)
-	}
-	if p.traces {
-		p.counts.SampledOut++
-	} else {
-		p.counts.Delivered++
+	if h.told(s.Method, 1) && h.p.metrics != nil {
+		h.p.metrics.summarize(h.peer, s, h.p.routes)
 	}
 }
 
 // Tally implements stream.Summarizer.
 func (h *handler) Tally(t *stream.Tally) {
-	p, c := h.p, h.peer
-	if c == nil || int(t.Method) >= len(summarized) {
-		p.counts.Lost[probe.Undecodable] += t.Count
-		return
+	if h.told(t.Method, t.Count) && h.p.metrics != nil {
+		h.p.metrics.tally(h.peer, t, h.p.routes)
 	}
-	p.counts.Seen += t.Count
-	if p.metrics != nil {
-		p.metrics.tally(c, t, p.routes)
+}
+
+// told counts n exchanges that are no spans, and tells whether they can be measured.
+func (h *handler) told(m stream.Method, n uint64) bool {
+	counts := &h.p.counts
+	switch {
+	case h.peer == nil || int(m) >= len(summarized):
+		counts.Lost[probe.Undecodable] += n
+		return false
+	case h.p.traces:
+		counts.SampledOut += n
+	default:
+		counts.Delivered += n
 	}
-	if p.traces {
-		p.counts.SampledOut += t.Count
-	} else {
-		p.counts.Delivered += t.Count
-	}
+	counts.Seen += n
+	return true
 }
 
 // summarized is the attribute set of what the kernel tells in few words.
