@@ -34,9 +34,7 @@ func (c *checker) hook(h hook) Verdict {
 	case hookTracepoint:
 		return c.tracepoint(h)
 	case hookIterator:
-		if h.target != "" && !c.has("bpf_iter_"+h.target) {
-			return unsupported(h.name() + ": no such iterator in this kernel")
-		}
+		return c.iterator(h)
 	case hookKprobe, hookKprobeMulti, hookSyscallProbe:
 		return c.kprobe(h)
 	case hookUprobe, hookUprobeMulti:
@@ -111,6 +109,32 @@ func (c *checker) trampoline(h hook, typ ebpf.ProgramType, attach ebpf.AttachTyp
 			return unsupported(fmt.Sprintf("%s, trampolines are blocked by the kernel's lockdown policy (%s)", what, mode))
 		}
 		return unsupported(what + ", trampolines are blocked by the kernel's security policy")
+	default:
+		return inconclusive(fmt.Sprintf("%s: a program that does nothing was refused: %v", h.name(), err))
+	}
+}
+
+// iterator judges whether a program can visit the kernel's objects of a kind. A policy may
+// refuse some of them before the verifier is asked, as one vendor's does those of maps: so
+// that is tried, too.
+func (c *checker) iterator(h hook) Verdict {
+	if h.target == "" {
+		return Verdict{}
+	}
+	if !c.has("bpf_iter_" + h.target) {
+		return unsupported(h.name() + ": no such iterator in this kernel")
+	}
+	if c.mayLoad(ebpf.Tracing).Answer != Satisfied {
+		return Verdict{} // what is missing to load is said elsewhere
+	}
+	err := c.kernel.Try("iterator "+h.target, func() error {
+		return loadNothing(c.kernel, ebpf.Tracing, ebpf.AttachTraceIter, h.target)
+	})
+	switch {
+	case err == nil, errors.Is(err, kernel.ErrNotLive):
+		return Verdict{}
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return unsupported(h.name() + ": refused by the kernel's security policy, though it has this iterator")
 	default:
 		return inconclusive(fmt.Sprintf("%s: a program that does nothing was refused: %v", h.name(), err))
 	}
