@@ -22,9 +22,16 @@ func Manifests(spec *ebpf.CollectionSpec) []probe.Manifest {
 			Variants: []probe.Variant{{
 				Name:     hookOf(spec.Programs[name]).name(),
 				Programs: []string{name},
-				Spec:     func() (*ebpf.CollectionSpec, error) { return spec, nil },
+				Spec:     func() (*ebpf.CollectionSpec, error) { return shallow(spec), nil },
 			}},
 		})
 	}
 	return manifests
+}
+
+// shallow lets a variant leave out programs and maps which others still need.
+func shallow(spec *ebpf.CollectionSpec) *ebpf.CollectionSpec {
+	own := *spec
+	own.Programs, own.Maps = maps.Clone(spec.Programs), maps.Clone(spec.Maps)
+	return &own
 }
