@@ -209,7 +209,8 @@ func Prepare(manifests ...probe.Manifest) (*Set, error) {
 	for _, m := range manifests {
 		var objects []*object
 		for _, v := range m.Variants {
-			spec, err := v.Whole()
+			// Reduced: the variants of a probe share an object, which is big with all of its programs.
+			spec, err := v.Reduced()
 			if err != nil {
 				return nil, fmt.Errorf("probe %s: variant %s: %w", m.Name, v.Name, err)
 			}

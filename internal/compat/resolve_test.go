@@ -195,7 +195,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}}})
 	assert.ErrorIs(t, err, broken)
 	_, err = Prepare(probe.Manifest{Name: "p", Variants: []probe.Variant{variant(t, "v", "drift", nil, "nope")}})
-	assert.EqualError(t, err, `probe p: variant v: the object has no program "nope"`)
+	assert.EqualError(t, err, `probe p: variant v: its object lacks one of the programs nope`)
 }
 
 // TestPrivileges checks as a process that has fewer capabilities.
