@@ -6,6 +6,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
@@ -42,6 +43,7 @@ type Kernel struct {
 	mounts       Mounts
 
 	cache   *btf.Cache
+	caches  []*btf.Cache // see Caches
 	types   func() (*btf.Spec, error)
 	rawBTF  func() ([]byte, error)
 	modules func() ([]*btf.Spec, error)
@@ -101,6 +103,28 @@ func (k *Kernel) Modules() ([]*btf.Spec, error) {
 // loading wants, see [github.com/cilium/ebpf.CollectionOptions]. It is nil for
 // a stored kernel.
 func (k *Kernel) Cache() *btf.Cache { return k.cache }
+
+// Caches returns n caches that goroutines may use at the same time, one each. The first is [Kernel.Cache],
+// and so are the others where there are no modules. Types of modules refer to those of vmlinux, which the
+// library (v0.22) then decodes without their lock: with modules each goroutine needs types of its own.
+// There are none of a stored kernel.
+func (k *Kernel) Caches(n int) []*btf.Cache {
+	if k.cache == nil {
+		return nil
+	}
+	modules, err := k.cache.Modules()
+	apart := len(modules) > 0 || (err != nil && !errors.Is(err, fs.ErrNotExist))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.caches) < n {
+		c := k.cache
+		if apart && len(k.caches) > 0 {
+			c = btf.NewCache()
+		}
+		k.caches = append(k.caches, c)
+	}
+	return k.caches[:n]
+}
 
 // Config returns the value of an option of the kernel's build configuration:
 // "y", "m", a number or a string without its quotes, "n" if it is not set.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ import (
 	"github.com/ebpfreceiver/ebpfreceiver/internal/compat"
 	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
+
+// maxLoading is how many programs of a probe are loaded at the same time at most: a few take most of
+// the time.
+const maxLoading = 4
 
 // load makes and loads the probe, with the best variant that works, and
 // attaches it to the host. It never fails: the outcome says what came of it.
@@ -137,6 +142,7 @@ func (m *Manager) loadVariant(ctx context.Context, u *unit, v probe.Variant, dep
 		}
 	}
 	l.Options.Cache = m.kernel.Cache()
+	l.Caches = m.kernel.Caches(min(runtime.GOMAXPROCS(0), maxLoading))
 	return m.try(ctx, u, l)
 }
 
@@ -189,9 +195,14 @@ func programOf(err error) string {
 	return "a program"
 }
 
-// lastLine finds the verifier's reason, which stands before its statistics.
+// lastLine finds the verifier's reason, which stands before its statistics, and since Linux 7.3
+// before an explanation of many lines.
 func lastLine(v *ebpf.VerifierError) string {
-	for _, line := range slices.Backward(v.Log) {
+	log := v.Log
+	if i := slices.IndexFunc(log, func(line string) bool { return strings.HasPrefix(line, "Verification failed:") }); i > 0 {
+		log = log[:i]
+	}
+	for _, line := range slices.Backward(log) {
 		line = strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "processed ") {
 			return line

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"go.uber.org/zap"
 )
 
@@ -84,6 +85,9 @@ type Loading struct {
 	// Options carry the kernel's types and the maps that the Daemons of
 	// DependsOn share.
 	Options ebpf.CollectionOptions
+	// Caches are used instead of that of Options to load programs at the same time, as many as
+	// there are of these. Without any they are loaded one after the other.
+	Caches []*btf.Cache
 	// Dependencies are the loaded probes of DependsOn, by name.
 	Dependencies map[string]Probe
 	// Loaded is told of the programs that Collection loads. It may be nil.
@@ -93,7 +97,7 @@ type Loading struct {
 // Collection loads the object of the variant into the kernel. Maps that a
 // Daemon shares are used in place of those of the same name.
 func (l *Loading) Collection() (*ebpf.Collection, error) {
-	c, err := ebpf.NewCollectionWithOptions(l.Spec, l.Options)
+	c, err := newCollection(l.Spec, l.Options, l.Caches)
 	if err == nil && l.Loaded != nil {
 		l.Loaded(c.Programs)
 	}
