@@ -46,8 +46,14 @@ func startReceivers(t testing.TB, sections map[string]string) *collector {
 // startReceiversAs is startReceivers where command makes the collector's process.
 func startReceiversAs(t testing.TB, sections map[string]string, command func(name string, args ...string) *exec.Cmd) *collector {
 	t.Helper()
+	return startPipelines(t, []string{"traces", "metrics", "logs"}, sections, command)
+}
+
+// startPipelines is startReceiversAs with pipelines of some signals only.
+func startPipelines(t testing.TB, signals []string, sections map[string]string, command func(name string, args ...string) *exec.Cmd) *collector {
+	t.Helper()
 	c := &collector{sink: newSink(t), ownPort: freePort(t)}
-	c.config = c.writeConfig(t, sections)
+	c.config = c.writeConfig(t, signals, sections)
 	c.child = start(t, command(collectorPath(t), "--config=file:"+c.config))
 	waitFor(t, "the collector to run", func() bool {
 		require.False(t, c.ended(), "the collector ended: %s", c.out)
@@ -70,18 +76,15 @@ exporters:
     retry_on_failure: {enabled: false}
 service:
   pipelines:
-    traces: {receivers: [%[3]s], exporters: [otlp]}
-    metrics: {receivers: [%[3]s], exporters: [otlp]}
-    logs: {receivers: [%[3]s], exporters: [otlp]}
-  telemetry:
+%s  telemetry:
     metrics:
       readers:
-        - pull: {exporter: {prometheus: {host: 127.0.0.1, port: %[4]d}}}
+        - pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}
 `
 
-func (c *collector) writeConfig(t testing.TB, sections map[string]string) string {
+func (c *collector) writeConfig(t testing.TB, signals []string, sections map[string]string) string {
 	t.Helper()
-	var receivers strings.Builder
+	var receivers, pipelines strings.Builder
 	var names []string
 	for name, section := range sections {
 		names = append(names, name)
@@ -94,8 +97,11 @@ func (c *collector) writeConfig(t testing.TB, sections map[string]string) string
 		}
 		receivers.WriteString("\n")
 	}
+	for _, signal := range signals {
+		fmt.Fprintf(&pipelines, "    %s: {receivers: [%s], exporters: [otlp]}\n", signal, strings.Join(names, ", "))
+	}
 	path := filepath.Join(t.TempDir(), "collector.yaml")
-	text := fmt.Sprintf(configured, receivers.String(), c.port, strings.Join(names, ", "), c.ownPort)
+	text := fmt.Sprintf(configured, receivers.String(), c.port, pipelines.String(), c.ownPort)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }

@@ -6,9 +6,13 @@
 package acceptance
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"golang.org/x/sys/unix"
 )
 
 // steps are what the governor says that it sheds, or takes up again, in that order.
@@ -114,7 +119,7 @@ func TestBudgetForProgramsNeedsARight(t *testing.T) {
 	live(t)
 	confined := confine(t)
 	c := &collector{sink: newSink(t), ownPort: freePort(t)}
-	path := c.writeConfig(t, map[string]string{"ebpf": "limits: {bpf: 0.1}\nprobes: {process: {}}"})
+	path := c.writeConfig(t, []string{"traces", "metrics", "logs"}, map[string]string{"ebpf": "limits: {bpf: 0.1}\nprobes: {process: {}}"})
 	out, err := confined(collectorPath(t), "--config=file:"+path).CombinedOutput()
 	require.Error(t, err)
 	assert.True(t, strings.Contains(string(out), "limits::bpf: the kernel cannot be told to measure its programs, which takes CAP_SYS_ADMIN"), "%s", out)
@@ -127,4 +132,31 @@ const connections = 8
 func wrk(t testing.TB, url string) *exec.Cmd {
 	t.Helper()
 	return exec.Command(program(t, "wrk"), "-t1", fmt.Sprintf("-c%d", connections), "-d900s", url)
+}
+
+// All threads of the collector have the slice that was asked for, also those that begin under load.
+func TestSlice(t *testing.T) {
+	beside(t)
+	n := startNginx(t, noBackend)
+	c := startCollector(t, n.target()+"limits: {slice: 300us}\nprobes: {http: {}}")
+	for range 100 {
+		r, err := http.Get(n.url("/hello"))
+		require.NoError(t, err)
+		require.NoError(t, r.Body.Close())
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", c.pid()))
+	require.NoError(t, err)
+	for _, one := range threads {
+		id, err := strconv.Atoi(one.Name())
+		require.NoError(t, err)
+		attr, err := unix.SchedGetAttr(id, 0)
+		if errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, 300*time.Microsecond, time.Duration(attr.Runtime), "thread %d of %d", id, len(threads))
+	}
+	lines, a := checkConservation(t, c, n)
+	assert.EqualValues(t, 100, lines)
+	assert.EqualValues(t, 100, a.delivered)
 }

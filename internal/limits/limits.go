@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/timeslice"
 )
 
 // Config is the section "limits" of the receiver's configuration. Zero means no limit.
@@ -26,9 +28,13 @@ type Config struct {
 	// ProcessSpans is the most spans per second of each process. What is above it is
 	// sampled out; metrics have all.
 	ProcessSpans float64 `mapstructure:"process_spans_per_second"`
+	// Slice is how long a thread of the collector keeps a processor that another one waits
+	// for (see [timeslice]). It limits what a burst of work adds to the latency of the programs
+	// that are observed, for some more changes of threads.
+	Slice time.Duration `mapstructure:"slice"`
 }
 
-// Validate checks that all are numbers of use.
+// Validate checks that all are of use.
 func (c *Config) Validate() error {
 	var errs []error
 	for _, l := range []struct {
@@ -38,6 +44,9 @@ func (c *Config) Validate() error {
 		if !(l.value >= 0) || math.IsInf(l.value, 0) {
 			errs = append(errs, fmt.Errorf("%s: %v is not a number from 0 on", l.key, l.value))
 		}
+	}
+	if c.Slice != 0 && (c.Slice < timeslice.Min || c.Slice > timeslice.Max) {
+		errs = append(errs, fmt.Errorf("slice: %v is not between %v and %v", c.Slice, timeslice.Min, timeslice.Max))
 	}
 	return errors.Join(errs...)
 }

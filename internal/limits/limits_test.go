@@ -124,6 +124,9 @@ func TestValidate(t *testing.T) {
 	c := Config{CPU: -1, BPF: math.NaN(), ProcessSpans: math.Inf(1)}
 	assert.EqualError(t, c.Validate(), "cpu: -1 is not a number from 0 on\nbpf: NaN is not a number from 0 on\nprocess_spans_per_second: +Inf is not a number from 0 on")
 	assert.NoError(t, (&Config{}).Validate())
+	assert.NoError(t, (&Config{Slice: 100 * time.Microsecond}).Validate())
+	assert.EqualError(t, (&Config{Slice: time.Second}).Validate(), "slice: 1s is not between 100µs and 100ms")
+	assert.Error(t, (&Config{Slice: -time.Millisecond}).Validate())
 	assert.False(t, (&Config{ProcessSpans: 5}).Budgeted())
 	assert.True(t, (&Config{MemoryMiB: 5}).Budgeted())
 }

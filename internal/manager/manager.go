@@ -142,6 +142,7 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 			err = errors.Join(err, m.undo())
 		}
 	}()
+	m.shorten() // before anything that takes long
 	if m.telemetry, err = metadata.NewTelemetryBuilder(m.set.Receiver.TelemetrySettings); err != nil {
 		return err
 	}
@@ -237,6 +238,7 @@ func scope(name string) string { return metadata.ScopeName + "/" + name }
 // Shutdown detaches the probes, hands on what they have, and unloads them. ctx
 // bounds the handing on; what could not be handed on is counted and told.
 func (m *Manager) Shutdown(ctx context.Context) error {
+	defer m.lengthen()
 	close(m.stopWatch)
 	m.watch.Wait()
 	m.sender.Interrupt(ctx)
@@ -281,6 +283,7 @@ func (m *Manager) Pending() int {
 
 // undo ends a Start that failed. No loop runs yet.
 func (m *Manager) undo() error {
+	defer m.lengthen()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = m.sender.Shutdown(ctx) // it was never started and holds nothing
