@@ -85,6 +85,9 @@ func (l *loop) open(u *unit) error {
 		if err != nil {
 			return err
 		}
+		if len(l.rings) > 0 {
+			l.rings[0].Also(reader) // which is the one that waits
+		}
 		l.rings = append(l.rings, reader)
 	}
 	return nil
@@ -152,7 +155,7 @@ func (l *loop) patience(now time.Time) time.Duration {
 	switch {
 	case !l.m.stir.quiet(now):
 		return pause
-	case l.isFirst() || l.batcher.Open() || !l.isTold():
+	case l.isFirst() || l.batcher.Open() || !l.isTold() || !l.isCounted():
 		return rest
 	default:
 		return sleep
@@ -170,6 +173,9 @@ func (l *loop) isTold() bool {
 	}
 	return true
 }
+
+// isCounted tells whether the counts have all that happened last, with what probes held back of it.
+func (l *loop) isCounted() bool { return l.m.stir.before(l.counted.Add(-2 * quiet)) }
 
 // drain handles what the rings hold, and waits until the deadline if that is nothing.
 func (l *loop) drain(deadline time.Time) int {
@@ -198,6 +204,15 @@ func (l *loop) drain(deadline time.Time) int {
 }
 
 // tick does what is due.
+// tickProbes is called once before the loop runs, too: see [probe.Ticker].
+func (l *loop) tickProbes(boot uint64) {
+	for _, u := range l.units {
+		if t, ok := u.probe.(probe.Ticker); ok {
+			t.Tick(boot)
+		}
+	}
+}
+
 func (l *loop) tick(now time.Time) {
 	if s := l.shed.Load(); s != l.shedding {
 		l.shedding = s
@@ -205,18 +220,14 @@ func (l *loop) tick(now time.Time) {
 	}
 	l.asked.answer(now)
 	boot := l.m.clock.Now()
-	for _, u := range l.units {
-		if t, ok := u.probe.(probe.Ticker); ok {
-			t.Tick(boot)
-		}
-	}
+	l.tickProbes(boot)
 	if !now.Before(l.nextCollect) {
 		l.nextCollect = now.Add(l.interval)
 		l.collect(context.Background(), now)
 	}
 	l.batcher.FlushIfDue(boot)
 	every := countEvery
-	if l.m.stir.quiet(now) {
+	if l.m.stir.quiet(now) && l.isCounted() {
 		every = countAtRest
 	}
 	if now.Sub(l.counted) >= every {

@@ -181,6 +181,9 @@ func (m *Manager) Start(ctx context.Context) (err error) {
 	debug.FreeOSMemory()
 	m.sender.Start()
 	for _, l := range m.loops {
+		l.tickProbes(m.clock.Now())
+	}
+	for _, l := range m.loops {
 		go l.run()
 	}
 	m.losses = newLossLog(m)

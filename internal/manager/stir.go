@@ -15,6 +15,12 @@ type stir struct{ last atomic.Int64 }
 // quiet tells that nothing has happened for a while.
 func (s *stir) quiet(now time.Time) bool { return now.UnixNano()-s.last.Load() > int64(quiet) }
 
+// before tells that nothing has happened since then.
+func (s *stir) before(then time.Time) bool {
+	last := s.last.Load()
+	return last == 0 || last < then.UnixNano()
+}
+
 // happened notes that something has happened now, and tells whether it was quiet until then.
 func (s *stir) happened(now time.Time) bool {
 	return now.UnixNano()-s.last.Swap(now.UnixNano()) > int64(quiet)

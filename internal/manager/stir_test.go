@@ -20,6 +20,8 @@ func TestStir(t *testing.T) {
 	assert.False(t, s.happened(now.Add(quiet/2)), "they are awake")
 	assert.False(t, s.quiet(now.Add(quiet)))
 	assert.True(t, s.quiet(now.Add(2*quiet)))
+	assert.True(t, s.before(now.Add(quiet)))
+	assert.False(t, s.before(now.Add(quiet/2)), "something happened just then")
 }
 
 // Loops without rings end their rest, whenever they are roused.

@@ -48,6 +48,7 @@ func Open(r probe.Ring) (*Reader, error) {
 type ringSource struct {
 	*ringbuf.Reader
 	rec    ringbuf.Record
+	ring   watched
 	wait   *waiter
 	closed atomic.Bool
 }
@@ -94,12 +95,23 @@ func New(m *ebpf.Map, handle func(record []byte)) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring buffer %s cannot be read: %w", m, err)
 	}
-	w, err := newWaiter(m.FD(), r.AvailableBytes)
+	ring := watched{fd: m.FD(), pending: r.AvailableBytes}
+	w, err := newWaiter(ring)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	r.SetDeadline(past())
-	return &Reader{source: &ringSource{Reader: r, wait: w}, handle: handle}, nil
+	return &Reader{source: &ringSource{Reader: r, wait: w, ring: ring}, handle: handle}, nil
+}
+
+// Also ends a Drain that waits when something is in the other ring, which is to be drained by the same
+// goroutine and closed later. Perf buffers neither end a wait nor are waited for so.
+func (r *Reader) Also(other *Reader) {
+	s, ok := r.source.(*ringSource)
+	o, too := other.source.(*ringSource)
+	if ok && too {
+		s.wait.also(o.ring)
+	}
 }
 
 // Drain handles records until none is left and the deadline has passed, or

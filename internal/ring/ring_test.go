@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/livetest"
@@ -138,4 +139,30 @@ func TestOtherMapsAreRefused(t *testing.T) {
 	defer m.Close()
 	_, err = New(m, nil)
 	require.ErrorContains(t, err, "cannot be read")
+}
+
+// One wait is for all rings of a goroutine.
+func TestWaitForSeveral(t *testing.T) {
+	var got int
+	first, _ := open(t, func([]byte) { t.Error("nothing is in the first ring") })
+	second, put := openWith(t, func([]byte) { got++ }, forceWakeup)
+	first.Also(second)
+	t.Cleanup(func() { _ = first.Close() })
+	for range 3 {
+		done := make(chan time.Duration)
+		go func() {
+			began := time.Now()
+			n, err := first.Drain(began.Add(time.Minute), 100)
+			assert.NoError(t, err)
+			assert.Zero(t, n)
+			done <- time.Since(began)
+		}()
+		time.Sleep(20 * time.Millisecond)
+		put()
+		require.Less(t, <-done, 30*time.Second)
+		n, err := second.Drain(time.Now(), 100)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	}
+	assert.Equal(t, 3, got)
 }

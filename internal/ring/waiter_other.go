@@ -13,7 +13,13 @@ import (
 // waiter is there for Linux only.
 type waiter struct{}
 
-func newWaiter(int, func() int) (*waiter, error) { return nil, errors.ErrUnsupported }
-func (*waiter) until(time.Time) error            { return errors.ErrUnsupported }
-func (*waiter) wake() error                      { return errors.ErrUnsupported }
-func (*waiter) close() error                     { return nil }
+type watched struct {
+	fd      int
+	pending func() int
+}
+
+func newWaiter(watched) (*waiter, error) { return nil, errors.ErrUnsupported }
+func (*waiter) also(watched)             {}
+func (*waiter) until(time.Time) error    { return errors.ErrUnsupported }
+func (*waiter) wake() error              { return errors.ErrUnsupported }
+func (*waiter) close() error             { return nil }

@@ -38,7 +38,8 @@ type MapSharer interface {
 }
 
 // Ticker is called some times a second, for timeouts, and every two seconds on a host where
-// nothing happens. now is kernel time.
+// nothing happens. The first time is when all probes are loaded, before its goroutine runs.
+// now is kernel time.
 type Ticker interface {
 	Tick(now uint64)
 }
