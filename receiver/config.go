@@ -55,6 +55,8 @@ type Config struct {
 	// Events switches log events on and off.
 	Events metadata.EventsConfig `mapstructure:"events"`
 
+	// requested tells that Probes are those of the YAML file, not the defaults.
+	requested bool
 	// factories are the probes to choose from, by name.
 	factories map[string]probe.Factory
 	// deprecations are those of the receiver, deprecatedKeys those that are used.

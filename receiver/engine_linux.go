@@ -49,6 +49,7 @@ func newManager(set engineSettings) (engine, error) {
 			FailUnsupported:    cfg.OnUnsupported == Fail,
 			KeepInstrumented:   cfg.ExistingInstrumentation == Keep,
 			Probes:             chosen,
+			Requested:          cfg.requested,
 			Variants:           cfg.Variants,
 			Limits:             cfg.Limits,
 			Selection:          selection,

@@ -59,6 +59,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		return fmt.Errorf("%s: must be a map of probe names to their configuration: %w", probesKey, err)
 	}
 	c.Probes, err = unmarshalProbes(sections, c.factories)
+	c.requested = true
 	return err
 }
 

@@ -32,6 +32,8 @@ type Config struct {
 	FailUnsupported bool
 	// Probes holds the configurations of the chosen probes by name.
 	Probes map[string]any
+	// Requested tells that they were configured, and are not the defaults.
+	Requested bool
 	// Variants forces variants by the name of the probe.
 	Variants map[string]string
 	// KeepInstrumented tells to make spans also of processes that export spans by themselves.
@@ -114,7 +116,7 @@ func (m *Manager) signals() probe.Signals {
 // nothing is left. A probe that cannot run is left out, or fails Start if the
 // configuration says so.
 func (m *Manager) Start(ctx context.Context) (err error) {
-	if m.order, m.left, err = plan(m.set.Factories, m.set.Config.Probes, m.signals()); err != nil {
+	if m.order, m.left, err = plan(m.set.Factories, m.set.Config.Probes, m.set.Config.Requested, m.signals()); err != nil {
 		return err
 	}
 	for _, u := range m.order {

@@ -265,7 +265,7 @@ func TestJoinedProbeSharesTheGoroutine(t *testing.T) {
 	require.Same(t, daemon.loop, joined.loop)
 	require.NotSame(t, daemon.loop, other.loop)
 
-	_, _, err = plan([]probe.Factory{{Manifest: probe.Manifest{Name: "a", Signals: probe.Traces, Joins: "b"}}}, map[string]any{"a": nil}, probe.Traces)
+	_, _, err = plan([]probe.Factory{{Manifest: probe.Manifest{Name: "a", Signals: probe.Traces, Joins: "b"}}}, map[string]any{"a": nil}, true, probe.Traces)
 	require.EqualError(t, err, `probe "a" joins "b", which it does not depend on`)
 }
 
@@ -285,24 +285,39 @@ func TestPlan(t *testing.T) {
 		}
 		return n
 	}
-	order, left, err := plan(all, map[string]any{"http": nil, "process": nil}, probe.Metrics)
+	order, left, err := plan(all, map[string]any{"http": nil, "process": nil}, true, probe.Metrics)
 	require.NoError(t, err)
 	require.Equal(t, []string{"discovery", "socket", "http"}, names(order))
 	require.Equal(t, []omitted{{"process", "it produces logs, and no pipeline of these names this receiver"}}, left)
 
-	order, left, err = plan(all, map[string]any{"process": nil, "socket": nil}, probe.Logs)
+	order, left, err = plan(all, map[string]any{"process": nil, "socket": nil}, true, probe.Logs)
 	require.NoError(t, err)
 	require.Equal(t, []string{"discovery", "process"}, names(order))
 	require.Equal(t, []omitted{{"socket", "no loaded probe needs it"}}, left)
 
-	_, _, err = plan(all, map[string]any{"htpp": nil}, probe.Logs)
+	_, _, err = plan(all, map[string]any{"htpp": nil}, true, probe.Logs)
 	require.EqualError(t, err, `there is no probe "htpp"; there are discovery, http, process, socket`)
 
+	all[0].Manifest.OnRequest = probe.Metrics
+	for _, requested := range []bool{false, true} {
+		for _, signals := range []probe.Signals{probe.Metrics, probe.Metrics | probe.Logs, probe.Metrics | probe.Traces} {
+			order, left, err = plan(all, map[string]any{"http": nil}, requested, signals)
+			require.NoError(t, err)
+			if requested || signals.Has(probe.Traces) {
+				require.Empty(t, left)
+				require.Len(t, order, 3)
+			} else {
+				require.Empty(t, order)
+				require.Equal(t, []omitted{{"http", `for metrics alone it is loaded only when it has a section under "probes"`}}, left)
+			}
+		}
+	}
+
 	loop := []probe.Factory{f("a", probe.Instrument, probe.Logs, "b"), f("b", probe.Daemon, 0, "a")}
-	_, _, err = plan(loop, map[string]any{"a": nil}, probe.Logs)
+	_, _, err = plan(loop, map[string]any{"a": nil}, true, probe.Logs)
 	require.EqualError(t, err, "probes depend on each other: a → b → a")
 
-	_, _, err = plan(all[:1], map[string]any{"http": nil}, probe.Traces)
+	_, _, err = plan(all[:1], map[string]any{"http": nil}, true, probe.Traces)
 	require.EqualError(t, err, `probe "http" depends on "socket", which does not exist`)
 }
 
@@ -327,19 +342,19 @@ func TestExtension(t *testing.T) {
 		}
 		return n
 	}
-	order, _, err := plan(all, map[string]any{"uses": nil}, probe.Logs)
+	order, _, err := plan(all, map[string]any{"uses": nil}, true, probe.Logs)
 	require.NoError(t, err)
 	require.Equal(t, []string{"base", "ext", "uses"}, names(order))
-	order, left, err := plan(all, map[string]any{"other": nil, "ext": nil}, probe.Logs)
+	order, left, err := plan(all, map[string]any{"other": nil, "ext": nil}, true, probe.Logs)
 	require.NoError(t, err)
 	require.Equal(t, []string{"other"}, names(order))
 	require.Equal(t, []omitted{{"ext", "no loaded probe needs it"}}, left)
-	order, left, err = plan(all, map[string]any{"uses": nil, "ext": off{}}, probe.Logs)
+	order, left, err = plan(all, map[string]any{"uses": nil, "ext": off{}}, true, probe.Logs)
 	require.NoError(t, err)
 	require.Equal(t, []string{"base", "uses"}, names(order))
 	require.Equal(t, []omitted{{"ext", "its configuration switches it off"}}, left)
 	all[1].Manifest.DependsOn = nil
-	_, _, err = plan(all, map[string]any{"uses": nil}, probe.Logs)
+	_, _, err = plan(all, map[string]any{"uses": nil}, true, probe.Logs)
 	require.EqualError(t, err, `probe "ext" extends "base", but is no Daemon that depends on it`)
 }
 

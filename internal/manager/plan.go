@@ -20,8 +20,9 @@ type omitted struct {
 
 // plan chooses and orders the probes: each after those that it depends on.
 // chosen holds the configurations of the configured probes; a Daemon is
-// taken only if an Instrument needs it.
-func plan(factories []probe.Factory, chosen map[string]any, signals probe.Signals) ([]*unit, []omitted, error) {
+// taken only if an Instrument needs it. requested tells that they were configured, and are
+// not the defaults.
+func plan(factories []probe.Factory, chosen map[string]any, requested bool, signals probe.Signals) ([]*unit, []omitted, error) {
 	known := map[string]probe.Factory{}
 	for _, f := range factories {
 		known[f.Manifest.Name] = f
@@ -37,6 +38,9 @@ func plan(factories []probe.Factory, chosen map[string]any, signals probe.Signal
 			continue
 		case !f.Manifest.Signals.Has(signals):
 			left = append(left, omitted{name, fmt.Sprintf("it produces %s, and no pipeline of these names this receiver", f.Manifest.Signals)})
+			continue
+		case !requested && !(f.Manifest.Signals &^ f.Manifest.OnRequest).Has(signals):
+			left = append(left, omitted{name, fmt.Sprintf("for %s alone it is loaded only when it has a section under \"probes\"", f.Manifest.OnRequest)})
 			continue
 		}
 		if err := p.visit(name, nil); err != nil {

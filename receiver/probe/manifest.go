@@ -82,13 +82,16 @@ type Manifest struct {
 	// OptIn tells that the probe is loaded only when its section is configured: by
 	// default it would cost observed programs more than most users want to pay.
 	OptIn bool
+	// OnRequest are those of Signals for which alone the probe is loaded only when its
+	// section is configured, for the same reason.
+	OnRequest Signals
 }
 
 // Variant is one of several ways of a probe to the same meaning.
 type Variant struct {
 	Name string
-	// Spec parses the variant's object. What the variant needs of a kernel is
-	// derived from it.
+	// Spec parses the variant's object, anew each time, as the caller takes out of it what
+	// it does not use. What the variant needs of a kernel is derived from it.
 	Spec func() (*ebpf.CollectionSpec, error)
 	// Adapt changes what Spec parsed, of whichever architecture, into what this variant
 	// loads, as the way in which programs are attached. It may be nil.
