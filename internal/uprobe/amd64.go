@@ -19,12 +19,15 @@ const (
 	r8, r9, r10, r11, r14             = 8, 9, 10, 11, 14
 )
 
+// goAMD64 are the registers of a Go function's arguments.
+var goAMD64 = [...]int{rAX, rBX, rCX, rDI, rSI, r8, r9, r10, r11}
+
 func (amd64) name() string { return "amd64" }
 func (amd64) quantum() int { return 1 }
 
 func (amd64) arguments(w Want) (regs, error) {
 	if w.ABI == Go {
-		r, err := firstOf(w.Args, rAX, rBX, rCX, rDI, rSI, r8, r9, r10, r11)
+		r, err := firstOf(w.Args, goAMD64[:]...)
 		return r | 1<<r14, err
 	}
 	return firstOf(w.Args, rDI, rSI, rDX, rCX, r8, r9)
@@ -48,13 +51,29 @@ func firstOf(n int, order ...int) (regs, error) {
 	return r, nil
 }
 
-func (amd64) keepsFirst(code []byte) (int, bool) {
+func (amd64) pushed() int { return 8 }
+
+func (amd64) result(n int) int {
+	if n >= len(goAMD64) {
+		return -1
+	}
+	return goAMD64[n]
+}
+
+func (amd64) stores(code []byte) []store {
 	x, err := x86asm.Decode(code, 64)
-	if err != nil || x.Op != x86asm.MOV || x.Args[1] != x86asm.RAX {
-		return 0, false
+	if err != nil {
+		return nil
 	}
 	m, ok := x.Args[0].(x86asm.Mem)
-	return int(m.Disp), ok && m.Base == x86asm.RSP && m.Index == 0
+	if !ok || m.Base != x86asm.RSP || m.Index != 0 {
+		return nil
+	}
+	s := store{reg: -1, at: int(m.Disp), size: x.MemBytes}
+	if r, ok := x.Args[1].(x86asm.Reg); ok && x.Op == x86asm.MOV && r >= x86asm.RAX && r <= x86asm.R15 {
+		s.reg = int(r - x86asm.RAX)
+	}
+	return []store{s}
 }
 
 func (amd64) decode(code []byte, addr uint64, k Kernel) inst {

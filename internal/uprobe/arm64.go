@@ -62,18 +62,40 @@ var (
 	formSTP     = form{0xfe400000, 0xa8000000} // of 64 bits, with a new base or without
 	formSTRPre  = form{0xffe00c00, 0xf8000c00} // str x, [base, #n]!
 	formSTR     = form{0xffc00000, 0xf9000000}
+	formSTRB    = form{0xffc00000, 0x39000000}
 	formSTUR    = form{0xffe00c00, 0xf8000000}
 	formSubImm  = form{0xff800000, 0xd1000000} // of 64 bits
 	formAddImm  = form{0xff800000, 0x91000000}
 	formsSimple = []form{formB, formBL, formBCond, formCBZ, formTBZ, formADR, formBR, formBLR, formRET, formLDRLit, formLDRSW}
 )
 
-func (arm64) keepsFirst(code []byte) (int, bool) {
+func (arm64) pushed() int { return 0 }
+
+func (arm64) result(n int) int {
+	if n > 15 {
+		return -1
+	}
+	return n
+}
+
+func (arm64) stores(code []byte) []store {
 	if len(code) < 4 {
-		return 0, false
+		return nil
 	}
 	w := binary.LittleEndian.Uint32(code)
-	return int(w >> 10 & 0xfff * 8), formSTR.is(w) && w&31 == 0 && w>>5&31 == stackARM64
+	if w>>5&31 != stackARM64 {
+		return nil
+	}
+	switch {
+	case formSTR.is(w):
+		return []store{{int(w & 31), int(w >> 10 & 0xfff * 8), 8}}
+	case formSTP.is(w) && w>>23&3 == 2:
+		at := int(int64(extend(w>>15, 7)) * 2)
+		return []store{{int(w & 31), at, 8}, {int(w >> 10 & 31), at + 8, 8}}
+	case formSTRB.is(w):
+		return []store{{-1, int(w >> 10 & 0xfff), 1}}
+	}
+	return nil
 }
 
 func (arm64) decode(code []byte, addr uint64, k Kernel) inst {

@@ -6,7 +6,6 @@ package uprobe
 import (
 	"bytes"
 	"debug/elf"
-	"debug/gosym"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -258,13 +257,11 @@ func FuzzFile(f *testing.F) {
 // from one ABI to the other.
 func TestWrappers(t *testing.T) {
 	f := &File{elf: &elf.File{Progs: []*elf.Prog{{ProgHeader: elf.ProgHeader{Type: elf.PT_LOAD, Flags: elf.PF_X, Vaddr: 0x1000, Filesz: 0x1000}}}}}
-	table := goTable{funcs: []gosym.Func{
-		{Entry: 0x1100, End: 0x1200, Sym: &gosym.Sym{Name: "runtime.memmove"}},
-		{Entry: 0x1300, End: 0x1320, Sym: &gosym.Sym{Name: "runtime.memmove"}},
-	}}
+	table := tableOf(t, []uint32{0x100, 0x200, 0x300, 0x320}, "runtime.memmove", "other", "runtime.memmove")
+	table.text = 0x1000
 	wanted := map[string]bool{"runtime.memmove": true}
 	stripped := map[string]Func{}
-	table.lookup(f, wanted, stripped)
+	require.NoError(t, table.lookup(f, wanted, stripped))
 	fn := stripped["runtime.memmove"]
 	assert.True(t, fn.Go)
 	assert.True(t, fn.at(0x1100))
@@ -272,7 +269,7 @@ func TestWrappers(t *testing.T) {
 	assert.False(t, fn.at(0x1200))
 
 	symbols := map[string]Func{"runtime.memmove": {Name: "runtime.memmove", Addr: 0x1300, Offset: 0x300}}
-	table.lookup(f, wanted, symbols)
+	require.NoError(t, table.lookup(f, wanted, symbols))
 	fn = symbols["runtime.memmove"]
 	assert.EqualValues(t, 0x1300, fn.Addr, "the symbol table knows which is the function")
 	assert.EqualValues(t, 0x20, fn.Size)

@@ -29,7 +29,8 @@ func (f *File) FieldOffset(name, field string) (int64, bool) {
 		called, _ := e.Val(dwarf.AttrName).(string)
 		switch {
 		case e.Tag == dwarf.TagCompileUnit:
-			inside = called == name[:dot]
+			// Go's linker puts the types of all packages there.
+			inside = called == name[:dot] || called == "runtime"
 		case inside && e.Tag == dwarf.TagStructType && called == name:
 			t, err := d.Type(e.Offset)
 			if err != nil {

@@ -6,6 +6,7 @@ package uprobe
 import (
 	"debug/buildinfo"
 	"debug/elf"
+	"debug/gosym"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,9 @@ type File struct {
 	goOnce sync.Once
 	goTab  *goTable
 	goErr  error
+
+	linesOnce sync.Once
+	lines     *gosym.LineTable
 
 	relocOnce sync.Once
 	reloc     map[uint64]uint64

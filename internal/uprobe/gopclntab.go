@@ -4,17 +4,24 @@
 package uprobe
 
 import (
+	"bufio"
 	"bytes"
 	"debug/elf"
-	"debug/gosym"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 )
 
-// goTable is .gopclntab: where Go's runtime looks functions up. Stripping leaves it.
+// goTable is .gopclntab: where Go's runtime looks functions up (runtime/symtab.go, cmd/link/internal/ld/pcln.go).
+// Stripping leaves it. It has some tens of MB in big programs, of which little is wanted: it is read in passing.
 type goTable struct {
-	funcs []gosym.Func
+	r    io.ReaderAt // the section
+	size int64
+	text uint64 // what the offsets of code count from; 0 where they are addresses
+	// The number of functions; where names begin and end; where the index of functions begins, from where
+	// the offsets in it count, too; how wide its fields are.
+	funcs, names, namesEnd, index, width int64
 }
 
 // Words of runtime.moduledata (runtime/symtab.go, the same from Go 1.18 to 1.26): it begins with
@@ -30,52 +37,140 @@ func (f *File) gopclntab() (*goTable, error) {
 	return f.goTab, f.goErr
 }
 
-func (f *File) readGopclntab() (*goTable, error) {
-	s := f.elf.Section(".gopclntab")
-	if s == nil {
-		s = f.elf.Section(".data.rel.ro.gopclntab") // position-independent, by older linkers
+// The first word of the table: what changed with Go 1.16, 1.18, and 1.20.
+const (
+	magic116 = 0xfffffffa
+	magic118 = 0xfffffff0
+	magic120 = 0xfffffff1
+)
+
+var errForm = errors.New("its .gopclntab is of a form that is not known")
+
+func (f *File) gopclntabSection() *elf.Section {
+	if s := f.elf.Section(".gopclntab"); s != nil {
+		return s
 	}
+	return f.elf.Section(".data.rel.ro.gopclntab") // position-independent, by older linkers
+}
+
+func (f *File) readGopclntab() (*goTable, error) {
+	s := f.gopclntabSection()
 	if s == nil {
 		return nil, errors.New("it has no .gopclntab, where Go programs list their functions")
 	}
-	data, err := s.Data()
+	if s.Flags&elf.SHF_COMPRESSED != 0 {
+		return nil, errForm
+	}
+	t, err := newGoTable(s, int64(s.Size))
 	if err != nil {
+		return nil, err
+	}
+	if t.width == 4 {
+		t.text = f.goText(s.Addr)
+	}
+	return t, nil
+}
+
+func newGoTable(r io.ReaderAt, size int64) (*goTable, error) {
+	t := &goTable{r: r, size: size}
+	var header [8 + 8*8]byte
+	if _, err := r.ReadAt(header[:], 0); err != nil {
 		return nil, fmt.Errorf("its .gopclntab cannot be read: %w", err)
 	}
-	t, err := gosym.NewTable(nil, gosym.NewLineTable(data, f.goText(s.Addr)))
-	if err != nil {
-		return nil, fmt.Errorf("its .gopclntab cannot be read: %w", err)
+	word := func(n int) int64 { return int64(binary.LittleEndian.Uint64(header[8+8*n:])) }
+	first := 3 // the first of the offsets of its parts
+	switch binary.LittleEndian.Uint32(header[:]) {
+	case magic116:
+		first, t.width = 2, 8
+	case magic118, magic120:
+		t.width = 4
+	default:
+		return nil, errForm
 	}
-	if len(t.Funcs) == 0 {
-		return nil, errors.New("its .gopclntab is of a form that is not known")
+	t.funcs, t.names, t.namesEnd, t.index = word(0), word(first), word(first+1), word(first+4)
+	if header[7] != 8 || t.names < 0 || t.namesEnd < t.names || t.namesEnd > size || t.index < 0 || t.index > size ||
+		t.funcs <= 0 || t.funcs > (size-t.index)/(2*t.width) {
+		return nil, errForm
 	}
-	return &goTable{funcs: t.Funcs}, nil
+	return t, nil
+}
+
+// each calls do for the functions of these names, in the order of their addresses.
+func (t *goTable) each(wanted map[string]bool, do func(name string, entry, end uint64)) error {
+	names, err := t.find(wanted)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	index, about := window{r: t.r, end: t.size}, window{r: t.r, end: t.size}
+	field := func(b []byte) uint64 {
+		if t.width == 4 {
+			return uint64(binary.LittleEndian.Uint32(b))
+		}
+		return binary.LittleEndian.Uint64(b)
+	}
+	for i := range t.funcs {
+		// Entry and offset of this one, and the entry of the next one or the end of all.
+		row, err := index.at(t.index+2*i*t.width, 3*t.width)
+		if err != nil {
+			return err
+		}
+		entry, at, end := field(row), field(row[t.width:]), field(row[2*t.width:])
+		if at > uint64(t.size) {
+			return errForm
+		}
+		// What is told of a function begins with its entry, of the same width, and the offset of its name.
+		told, err := about.at(t.index+int64(at)+t.width, 4)
+		if err != nil {
+			return err
+		}
+		if name, ok := names[binary.LittleEndian.Uint32(told)]; ok {
+			do(name, t.text+entry, t.text+end)
+		}
+	}
+	return nil
+}
+
+// find gives the wanted names by their offsets among all.
+func (t *goTable) find(wanted map[string]bool) (map[uint32]string, error) {
+	found := map[uint32]string{}
+	r := bufio.NewReaderSize(io.NewSectionReader(t.r, t.names, t.namesEnd-t.names), windowSize)
+	at, whole := uint32(0), true
+	for {
+		name, err := r.ReadSlice(0)
+		if err == nil && whole && wanted[string(name[:len(name)-1])] {
+			found[at] = string(name[:len(name)-1])
+		}
+		at += uint32(len(name))
+		switch whole = err == nil; {
+		case err == nil, errors.Is(err, bufio.ErrBufferFull): // none that is wanted is as long
+		case errors.Is(err, io.EOF):
+			return found, nil
+		default:
+			return nil, fmt.Errorf("its .gopclntab cannot be read: %w", err)
+		}
+	}
 }
 
 // lookup finds the named functions. What a symbol table had is found again: of two with the
 // same name it knows the one that Go code calls.
-func (t *goTable) lookup(f *File, wanted map[string]bool, found map[string]Func) {
-	for i := range t.funcs {
-		g := &t.funcs[i]
-		if g.Sym == nil || !wanted[g.Name] || g.End <= g.Entry {
-			continue
+func (t *goTable) lookup(f *File, wanted map[string]bool, found map[string]Func) error {
+	return t.each(wanted, func(name string, entry, end uint64) {
+		off, ok := f.Offset(entry)
+		if !ok || end <= entry {
+			return
 		}
-		off, ok := f.Offset(g.Entry)
-		if !ok {
-			continue
-		}
-		fn, known := found[g.Name]
+		fn, known := found[name]
 		switch {
 		case !known:
-			fn = Func{Name: g.Name, Addr: g.Entry, Offset: off}
+			fn = Func{Name: name, Addr: entry, Offset: off}
 			fallthrough
-		case fn.Addr == g.Entry:
-			fn.Size, fn.Go = g.End-g.Entry, true
+		case fn.Addr == entry:
+			fn.Size, fn.Go = end-entry, true
 		default:
-			fn.also = append(fn.also, g.Entry)
+			fn.also = append(fn.also, entry)
 		}
-		found[g.Name] = fn
-	}
+		found[name] = fn
+	})
 }
 
 // goText is the address that the table's offsets count from: that of the symbol runtime.text.
@@ -98,24 +193,6 @@ func (f *File) goText(table uint64) uint64 {
 		}
 	}
 	return text.Addr
-}
-
-// symbol is the address of a symbol of any type.
-func (f *File) symbol(name string) (uint64, bool) {
-	s := f.elf.SectionByType(elf.SHT_SYMTAB)
-	if s == nil {
-		return 0, false
-	}
-	symbols, err := f.elf.Symbols()
-	if err != nil {
-		return 0, false
-	}
-	for i := range symbols {
-		if symbols[i].Name == name {
-			return symbols[i].Value, true
-		}
-	}
-	return 0, false
 }
 
 // pointersTo lists where the file's data holds an address, in place or by a relocation.

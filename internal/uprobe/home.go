@@ -17,7 +17,22 @@ const homeAt = 8
 // ABI has for that.
 //
 // Returns an error when the frame's size is not known, or the argument is not stored there.
-func (f *File) Home(fn Func, k Kernel) (int, error) {
+func (f *File) Home(fn Func, k Kernel) (int, error) { return f.home(fn, 0, k) }
+
+// Kept is how far above the stack pointer of a Go function's caller, when the function has come back, the
+// room of its argument number n is, counted from 0 in registers, if it keeps it there. Nothing else is
+// written to that until the caller calls again.
+//
+// Returns an error as [File.Home] does.
+func (f *File) Kept(fn Func, n int, k Kernel) (int, error) {
+	if _, err := f.home(fn, n, k); err != nil {
+		return 0, err
+	}
+	return homeAt + 8*n - f.arch.pushed(), nil
+}
+
+// home is Home of any argument.
+func (f *File) home(fn Func, n int, k Kernel) (int, error) {
 	code, err := f.code(fn)
 	if err != nil {
 		return 0, err
@@ -34,17 +49,19 @@ func (f *File) Home(fn Func, k Kernel) (int, error) {
 		frame += in.stack
 		at += in.size
 	}
-	home := frame + homeAt
+	home := frame + homeAt + 8*n
 	for at = 0; at < len(code); {
 		in := f.arch.decode(code[at:], fn.Addr+uint64(at), k)
 		if in.size == 0 {
 			at += f.arch.quantum()
 			continue
 		}
-		if to, ok := f.arch.keepsFirst(code[at:]); ok && to == home {
-			return home, nil
+		for _, s := range f.arch.stores(code[at:]) {
+			if s.reg == f.arch.result(n) && s.at == home && s.size == 8 {
+				return home, nil
+			}
 		}
 		at += in.size
 	}
-	return 0, fmt.Errorf("%s does not keep its first argument at %#x above its stack pointer", fn.Name, home)
+	return 0, fmt.Errorf("%s does not keep its argument %d at %#x above its stack pointer", fn.Name, n+1, home)
 }

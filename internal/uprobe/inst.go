@@ -50,7 +50,10 @@ type arch interface {
 	arguments(w Want) (regs, error)
 	// results are the registers of the first n results.
 	results(abi ABI, n int) (regs, error)
-	// keepsFirst tells how far above the stack pointer an instruction stores the register of
-	// a Go function's first argument.
-	keepsFirst(code []byte) (int, bool)
+	// stores are what an instruction writes at a known distance above the stack pointer.
+	stores(code []byte) []store
+	// result is the register of a Go function's argument or result number n, from 0, or negative.
+	result(n int) int
+	// pushed is by how many bytes a call moves the stack pointer down.
+	pushed() int
 }

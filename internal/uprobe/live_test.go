@@ -189,7 +189,8 @@ func TestLiveRefuses(t *testing.T) {
 	require.NoError(t, err)
 	defer links.Close()
 	target(1, 1, 1)
-	assert.EqualValues(t, 1, sums(t, m)[0])
+	// A function that grows its stack begins once more.
+	assert.Contains(t, []uint64{1, 2}, sums(t, m)[0])
 }
 
 // BenchmarkHit is what one hit costs the program: at the place that was chosen, and at the

@@ -185,13 +185,20 @@ func TestPlacesARM64(t *testing.T) {
 	assert.Equal(t, jump, in.flow)
 }
 
-// Where a Go function keeps its first argument.
+// Where a Go function keeps its first argument, and its caller finds the second.
 func TestHome(t *testing.T) {
-	home := func(a arch, code string) (int, error) {
-		f := &File{arch: a, r: bytes.NewReader([]byte(code)), elf: &elf.File{Progs: []*elf.Prog{{
+	file := func(a arch, code string) (*File, Func) {
+		return &File{arch: a, r: bytes.NewReader([]byte(code)), elf: &elf.File{Progs: []*elf.Prog{{
 			ProgHeader: elf.ProgHeader{Type: elf.PT_LOAD, Vaddr: 0x1000, Filesz: uint64(len(code))},
-		}}}}
-		return f.Home(Func{Name: "f", Addr: 0x1000, Size: uint64(len(code)), Go: true}, Kernel{})
+		}}}}, Func{Name: "f", Addr: 0x1000, Size: uint64(len(code)), Go: true}
+	}
+	home := func(a arch, code string) (int, error) {
+		f, fn := file(a, code)
+		return f.Home(fn, Kernel{})
+	}
+	kept := func(a arch, code string) (int, error) {
+		f, fn := file(a, code)
+		return f.Kept(fn, 1, Kernel{})
 	}
 	const (
 		prologue = "\x55\x48\x89\xe5\x48\x83\xec\x60" // push rbp; mov rbp, rsp; sub rsp, 0x60
@@ -201,11 +208,19 @@ func TestHome(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 0x70, at)
 	_, err = home(amd64{}, prologue+"\x48\x89\x44\x24\x68"+call) // a local variable
-	require.ErrorContains(t, err, "does not keep its first argument at 0x70")
+	require.ErrorContains(t, err, "does not keep its argument 1 at 0x70")
 	_, err = home(amd64{}, "\x48\x29\xc4"+call) // sub rsp, rax
 	require.ErrorContains(t, err, "size that is not known")
 	// str x30, [sp, #-112]!; stur x29, [sp, #-8]; sub x29, sp, #8; str x0, [sp, #120]; bl
 	at, err = home(arm64{}, words(0xf8190ffe, 0xf81f83fd, 0xd10023fd, 0xf9003fe0, 0x94000010))
 	require.NoError(t, err)
 	assert.Equal(t, 120, at)
+	at, err = kept(amd64{}, prologue+"\x48\x89\x5c\x24\x78"+call) // mov [rsp+0x78], rbx
+	require.NoError(t, err)
+	assert.Equal(t, 8, at)
+	_, err = kept(amd64{}, prologue+"\x48\x89\x44\x24\x78"+call) // another register
+	require.ErrorContains(t, err, "does not keep its argument 2 at 0x78")
+	at, err = kept(arm64{}, words(0xf8190ffe, 0xf81f83fd, 0xd10023fd, 0xf90043e1, 0x94000010)) // str x1, [sp, #128]
+	require.NoError(t, err)
+	assert.Equal(t, 16, at)
 }

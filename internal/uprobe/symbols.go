@@ -47,16 +47,45 @@ func (f *File) Funcs(names ...string) (map[string]Func, error) {
 		}
 		return nil, err
 	}
-	t.lookup(f, wanted, found)
+	if err := t.lookup(f, wanted, found); err != nil && len(found) == 0 {
+		return nil, err
+	}
 	return found, nil
 }
 
 // symbolSize is that of Elf64_Sym.
 const symbolSize = 24
 
-// symbols adds the wanted functions of one symbol table to found. It makes no string of a
-// name that nobody wants: big programs have some hundred thousand.
+// symbols adds the wanted functions of one symbol table to found.
 func (f *File) symbols(kind elf.SectionType, wanted map[string]bool, found map[string]Func) error {
+	return f.eachSymbol(kind, func(name []byte, info byte, addr, size uint64) {
+		if t := elf.ST_TYPE(info); t != elf.STT_FUNC && t != elf.STT_GNU_IFUNC || !wanted[string(name)] {
+			return
+		}
+		fn := Func{Name: string(name), Addr: addr, Size: size}
+		_, ok := found[fn.Name]
+		if ok {
+			return
+		}
+		if fn.Offset, ok = f.Offset(fn.Addr); ok {
+			found[fn.Name] = fn
+		}
+	})
+}
+
+// symbol is the address of a symbol of any type.
+func (f *File) symbol(name string) (at uint64, ok bool) {
+	err := f.eachSymbol(elf.SHT_SYMTAB, func(found []byte, _ byte, addr, _ uint64) {
+		if !ok && string(found) == name {
+			at, ok = addr, true
+		}
+	})
+	return at, ok && err == nil
+}
+
+// eachSymbol calls do with what the file defines. It makes no string of each name: big programs
+// have some hundred thousand.
+func (f *File) eachSymbol(kind elf.SectionType, do func(name []byte, info byte, addr, size uint64)) error {
 	s := f.elf.SectionByType(kind)
 	if s == nil || int(s.Link) >= len(f.elf.Sections) {
 		return nil
@@ -65,31 +94,18 @@ func (f *File) symbols(kind elf.SectionType, wanted map[string]bool, found map[s
 	if err != nil {
 		return fmt.Errorf("its symbol table cannot be read: %w", err)
 	}
-	strings, err := f.elf.Sections[s.Link].Data()
+	names, err := f.elf.Sections[s.Link].Data()
 	if err != nil {
 		return fmt.Errorf("the names of its symbols cannot be read: %w", err)
 	}
 	order := f.elf.ByteOrder
 	for ; len(table) >= symbolSize; table = table[symbolSize:] {
-		name, info, section := order.Uint32(table), table[4], order.Uint16(table[6:])
-		if uint64(name) >= uint64(len(strings)) || section == uint16(elf.SHN_UNDEF) {
+		at, section := order.Uint32(table), order.Uint16(table[6:])
+		if uint64(at) >= uint64(len(names)) || section == uint16(elf.SHN_UNDEF) {
 			continue
 		}
-		if t := elf.ST_TYPE(info); t != elf.STT_FUNC && t != elf.STT_GNU_IFUNC {
-			continue
-		}
-		str := strings[name:]
-		end := bytes.IndexByte(str, 0)
-		if end < 0 || !wanted[string(str[:end])] {
-			continue
-		}
-		fn := Func{Name: string(str[:end]), Addr: order.Uint64(table[8:]), Size: order.Uint64(table[16:])}
-		_, ok := found[fn.Name]
-		if ok {
-			continue
-		}
-		if fn.Offset, ok = f.Offset(fn.Addr); ok {
-			found[fn.Name] = fn
+		if end := bytes.IndexByte(names[at:], 0); end >= 0 {
+			do(names[at:][:end], table[4], order.Uint64(table[8:]), order.Uint64(table[16:]))
 		}
 	}
 	return nil
