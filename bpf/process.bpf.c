@@ -9,6 +9,7 @@
 
 #include "include/net.h"
 #include "include/kernel/cgroup.h"
+#include "include/kernel/exit.h"
 #include "include/process.h"
 #include "include/procs.h"
 

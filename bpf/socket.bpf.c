@@ -20,6 +20,7 @@
 #include "include/socket_hello.h"
 #include "include/socket_tracepoints.h"
 #include "include/socket_syscall.h"
+#include "include/socket_sweep.h"
 #include "include/socket_unix.h"
 #include "include/socket_fentry.h"
 #include "include/socket_kprobe.h"

@@ -8,7 +8,6 @@
 #define __EBPFRECEIVER_PROCESS_EVENTS_H
 
 #define TCP_LISTEN 10
-#define SIGNAL_GROUP_EXIT 0x4
 
 #define MEMBER(p, name) (typed ? (p)->name : BPF_CORE_READ(p, name))
 
@@ -31,21 +30,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct process_exec);
 } proc_scratch SEC(".maps");
-
-/* Processes whose exit was reported a moment ago. 4096 is far more than can
- * exit between two tracepoints of one process. */
-struct exited {
-	__u64 start;
-	__u32 tgid;
-	__u32 pad;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct exited);
-	__type(value, __u8);
-} proc_exited SEC(".maps");
 
 static __always_inline void count(enum process_counter which)
 {
@@ -97,12 +81,14 @@ static __always_inline void fill(struct process_event *e, enum process_kind kind
 	bpf_get_current_comm(e->comm, COMM_LEN);
 }
 
-static __always_inline void send(struct process_event *e, enum process_counter seen,
+static __always_inline bool send(struct process_event *e, enum process_counter seen,
 				 enum process_counter lost)
 {
 	count(seen);
-	if (bpf_ringbuf_output(&proc_events, e, sizeof(*e), 0))
-		count(lost);
+	if (!bpf_ringbuf_output(&proc_events, e, sizeof(*e), 0))
+		return true;
+	count(lost);
+	return false;
 }
 
 /* A child is what its parent is. Whatever an earlier process of that ID left
@@ -198,9 +184,7 @@ static __always_inline void exiting(struct task_struct *task, const bool typed)
 	const struct task_struct *leader = MEMBER(task, group_leader);
 	const struct signal_struct *signal = MEMBER(task, signal);
 	struct process_event e;
-	struct exited key = {};
 	__u32 tgid = MEMBER(task, tgid);
-	__u8 one = 1;
 	__u32 state;
 
 	if (MEMBER(signal, live.counter) != 0 || MEMBER(task, flags) & PF_KTHREAD)
@@ -210,9 +194,7 @@ static __always_inline void exiting(struct task_struct *task, const bool typed)
 		bpf_map_delete_elem(&procs, &tgid);
 		return;
 	}
-	key.start = start_of(leader, typed);
-	key.tgid = tgid;
-	if (bpf_map_update_elem(&proc_exited, &key, &one, BPF_NOEXIST))
+	if (!first_report(tgid, start_of(leader, typed)))
 		return;
 	fill(&e, PROCESS_EXIT, task, state, typed);
 	/* As wait_task_zombie in kernel/exit.c does. */
@@ -220,8 +202,10 @@ static __always_inline void exiting(struct task_struct *task, const bool typed)
 		e.exit_code = MEMBER(signal, group_exit_code);
 	else
 		e.exit_code = MEMBER(leader, exit_code);
-	send(&e, C_EXIT, C_EXIT_LOST);
-	bpf_map_delete_elem(&procs, &tgid);
+	/* Other programs that run at this end, of this or of another thread, need to know
+	 * what the process is: user space takes it out of "procs" after a while. */
+	if (!send(&e, C_EXIT, C_EXIT_LOST))
+		bpf_map_delete_elem(&procs, &tgid);
 }
 
 /* A process may be selected by the port that it listens on. */

@@ -114,6 +114,7 @@ struct scratch {
 	__u64 starts; /* requests that begin in the piece of HTTP/2 at hand */
 	__u32 summaries; /* that were sent so far */
 	__u32 told; /* what a function is told beside its arguments */
+	__u32 cell[3]; /* see forget() */
 	__u64 from[5]; /* where it is to read from: struct place, and how far behind that */
 	struct rec rec; /* the data come right behind it */
 	__u8 data[STORED_MAX + 2 * CAPTURE_MAX];

@@ -37,9 +37,8 @@ static __always_inline bool h2_plausible(const __u8 *b)
 	return b[3] == 8 || control == !stream;
 }
 
-/* The frames in the first n bytes of the scratch buffer. */
+/* The frames in the first n bytes of the scratch buffer. No pointer is in it: see struct head. */
 struct h2_frames {
-	struct scratch *sc;
 	__u32 p;      /* where the next one begins */
 	__u32 n;
 	__u32 keep;   /* bytes that are wanted, when one ends the walk */
@@ -48,10 +47,20 @@ struct h2_frames {
 	bool odd;     /* one that cannot be */
 };
 
+struct h2_head {
+	__u8 bytes[H2_HEAD];
+};
+
 /* Takes the header of a frame. 1 when that is not wanted whole. */
-static __always_inline long h2_take(struct h2_frames *f, const __u8 *head)
+__noinline int h2_take(struct h2_frames *f, const struct h2_head *h)
 {
-	__u32 length = h2_length(head);
+	const __u8 *head;
+	__u32 length;
+
+	if (!f || !h)
+		return 1;
+	head = h->bytes;
+	length = h2_length(head);
 
 	f->odd = head[3] >= H2_TYPES || head[5] & 0x80;
 	f->kind = head[3] ? H2_OTHER : length > H2_LONG ? H2_LONG_DATA : H2_DATA;
@@ -62,15 +71,24 @@ static __always_inline long h2_take(struct h2_frames *f, const __u8 *head)
 	return f->odd || f->kind == H2_LONG_DATA;
 }
 
-static long h2_next(__u64 i, struct h2_frames *f)
+struct h2_walking {
+	struct scratch *sc;
+	struct h2_frames *f;
+};
+
+static long h2_next(__u64 i, struct h2_walking *w)
 {
+	struct h2_frames *f = w->f;
 	__u32 p = f->p;
+	int last;
 
 	if (p > H2_PIECE - H2_HEAD || p + H2_HEAD > f->n)
 		return 1;
 	barrier_var(p);
 	p &= H2_PIECE - 1; /* it is: for the verifier */
-	return h2_take(f, f->sc->data + p);
+	last = h2_take(f, (const struct h2_head *)(w->sc->data + p));
+	barrier_var(last);
+	return last ? 1 : 0; /* which the verifier does not know of the function */
 }
 
 /* Follows the frames in the first n bytes of what begins at the sequence
@@ -79,7 +97,8 @@ static long h2_next(__u64 i, struct h2_frames *f)
  * requests that begin there is left in sc->starts. */
 __noinline int h2_walk(struct conn *c, struct scratch *sc, __u32 d, __u32 seq, __u32 n)
 {
-	struct h2_frames f = {.sc = sc, .n = n, .keep = ~0U};
+	struct h2_frames f = {.n = n, .keep = ~0U};
+	struct h2_walking w = {.sc = sc, .f = &f};
 	__u32 have;
 	struct h2 *h;
 	__u8 *b;
@@ -113,10 +132,10 @@ __noinline int h2_walk(struct conn *c, struct scratch *sc, __u32 d, __u32 seq, _
 				h->head[i] = b[(i - have) & (H2_PIECE - 1)];
 		if (n + have < H2_HEAD)
 			return n;
-		h2_take(&f, h->head);
+		h2_take(&f, (const struct h2_head *)h->head);
 	}
 	if (!f.odd && f.keep == ~0U)
-		bpf_loop(H2_FRAMES, h2_next, &f, 0);
+		bpf_loop(H2_FRAMES, h2_next, &w, 0);
 	if (f.odd) {
 		h->state = H2_UNKNOWN;
 		return n;

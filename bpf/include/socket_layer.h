@@ -256,7 +256,10 @@ static __always_inline void send_parts(struct conn *c, int d, struct scratch *sc
 	__u32 n, cap;
 	__u64 size;
 
-	for (int i = 0; i < MAX_PARTS && len; i++) {
+	for (int i = 0; i < MAX_PARTS; i++) {
+		len = forget(&sc->cell[0], len);
+		if (!len)
+			return;
 		n = len < CAPTURE_MAX ? len : CAPTURE_MAX;
 		cap = copy_bytes(d, sc, AT_DATA, n, src);
 		barrier_var(cap);
@@ -304,7 +307,7 @@ static __always_inline __u32 copy_request(struct conn *c, int d, struct scratch 
 		return 0;
 	__builtin_memset(c->request, 0, LOOK);
 	if (d == RX && !src->in_place)
-		return copy_skb(c->request, len, src) == len ? len : 0;
+		return copy_skb_request(c, len, src->skb, src->off) == len ? len : 0;
 	if (src->in_place && !src->given && src->at.base)
 		return bpf_probe_read_user(c->request, len, (void *)(src->at.base + src->off)) ? 0 : len;
 	if (copy_bytes(d, sc, AT_DATA, len, src) != len)
@@ -357,6 +360,16 @@ static __always_inline bool summarize(struct conn *c, int d, struct scratch *sc,
 }
 #include "socket_http2.h"
 
+/* Instead of a place in the scratch buffer: the bytes are where a request is kept. */
+#define KEPT (1U << 16)
+
+/* The place, which is up to STORED_MAX. It is masked where it is used, whatever register has it by then. */
+static __always_inline __u8 *look_again(struct conn *c, struct scratch *sc, __u32 at)
+{
+	barrier_var(at);
+	return at & KEPT ? c->request : sc->data + (at & (2 * STORED_MAX - 1));
+}
+
 /* True when the bytes are HTTP/2: then nothing was done with them. */
 static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, int d, __u32 seq, __u32 len,
 				    __u32 other_seq, struct source *src, bool accepted)
@@ -365,8 +378,8 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 	struct scratch *sc;
 	enum message m;
 	bool is_request, one_at_a_time, fresh = false;
-	__u32 which = SCRATCH_OF(c, d), n, looked, skip, ready = 0, off = 0, rest = 0, most = CAPTURE_MAX;
-	__u8 *look, starts, turn, was;
+	__u32 which = SCRATCH_OF(c, d), n, looked, skip, ready = 0, at = 0, rest = 0, known, most;
+	__u8 *look, starts, turn;
 
 	if (unlikely(!c->known[d])) {
 		c->known[d] = 1;
@@ -398,18 +411,20 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		if (is_request) {
 			ready = copy_request(c, d, sc, len, src);
 			look = c->request;
+			at = KEPT;
 		} else {
-			off = c->stored.len ? c->stored.cap : 0;
-			ready = copy_response(c, d, sc, off, len, src);
-			barrier_var(off);
-			if (off > STORED_MAX)
+			at = c->stored.len ? c->stored.cap : 0;
+			ready = copy_response(c, d, sc, at, len, src);
+			barrier_var(at);
+			if (at > STORED_MAX)
 				return false;
-			look = sc->data + off;
+			look = sc->data + at;
 		}
 	}
 	looked = ready;
 	if (unlikely(!ready)) {
 		look = sc->data;
+		at = 0;
 		__builtin_memset(look, 0, LOOK);
 		looked = copy_bytes(d, sc, AT_DATA, len < LOOK ? len : LOOK, src);
 	}
@@ -431,30 +446,36 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		c->proto = PROTO_HTTP2;
 	if (unlikely(c->proto == PROTO_HTTP2))
 		return true;
-	starts = forget(sc->last, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
-	was = c->secret;
-	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
-		most = secret_part(c, (struct look *)look, len, turn | was << 1);
-		if (unlikely(!most)) {
-			passed(c, d, now);
-			return false;
-		}
-		if (unlikely(most & LOGIN)) {
-			off = most & LOGIN_APART ? MYSQL_HEADER : 0;
-			n = len < MYSQL_LOGIN_MOST ? len : MYSQL_LOGIN_MOST;
-			sc->told = copy_bytes(d, sc, AT_DATA + off, n, src);
-			send_login(c, sc, d | off, seq, len);
-			passed(c, d, now);
-			return false;
-		}
+	known = (turn ? IS_TURN : 0) | (is_request ? IS_REQUEST : 0) | (fresh ? IS_FRESH : 0) |
+		(one_at_a_time ? IN_TURNS : 0);
+	known = judge(c, (const struct look *)look, len, known);
+	/* The verifier would look at what follows once for each way that leads here. */
+	known = forget(&sc->cell[0], known);
+	ready = forget(&sc->cell[1], ready);
+	at = forget(&sc->cell[2], at);
+	turn = !!(known & IS_TURN);
+	starts = !!(known & IS_START);
+	is_request = known & IS_REQUEST;
+	one_at_a_time = known & IN_TURNS;
+	most = known & MOST;
+	if (unlikely(!most)) {
+		passed(c, d, now);
+		return false;
 	}
-	most = forget(sc->last, most);
+	if (unlikely(most & LOGIN)) {
+		at = most & LOGIN_APART ? MYSQL_HEADER : 0;
+		n = len < MYSQL_LOGIN_MOST ? len : MYSQL_LOGIN_MOST;
+		sc->told = copy_bytes(d, sc, AT_DATA + at, n, src);
+		send_login(c, sc, d | at, seq, len);
+		passed(c, d, now);
+		return false;
+	}
 	if (is_request) {
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
 		if (unlikely(!turn && c->turn_bytes == len + 1) && one_at_a_time && c->role == ROLE_SERVER)
 			goroutine_next(c->id, seq - 1, c->decided);
 	}
-	if (starts || fresh || is_rest(len, c->proto, turn))
+	if (known & (IS_START | IS_FRESH) || is_rest(len, c->proto, turn))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	else
 		ready = 0;
@@ -465,7 +486,7 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 		if (is_request && c->secret)
 			passed(c, d, now);
 		else
-			passed_unseen(c, d, sc, look, looked, len, src, now);
+			passed_unseen(c, d, sc, look_again(c, sc, at), looked, len, src, now);
 		return false;
 	}
 	c->budget[d] -= n;
@@ -482,10 +503,10 @@ static __always_inline bool segment_of_turns(struct sock *sk, struct conn *c, in
 			return false;
 		}
 	} else if (starts && one_at_a_time) {
-		if (c->role == ROLE_SERVER && !(summary_wants & WANT_NO_PARENTS) && !is_interim(look, c->proto))
+		if (c->role == ROLE_SERVER && !(summary_wants & WANT_NO_PARENTS) && !(known & IS_INTERIM))
 			c->route = thread_done(c->id);
 		if (ready && accepted && may_summarize(c, now) && seq == c->next[d] &&
-		    other_seq == c->next[!d] && summarize(c, d, sc, look, ready, len, src, now)) {
+		    other_seq == c->next[!d] && summarize(c, d, sc, look_again(c, sc, at), ready, len, src, now)) {
 			c->next[d] = seq + len;
 			passed(c, d, now);
 			return false;

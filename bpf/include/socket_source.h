@@ -116,16 +116,29 @@ static __always_inline bool copy_user_end(__u8 *dst, const struct msghdr *msg)
 	return !bpf_probe_read_user(dst, 8, base + len - 8);
 }
 
-static __always_inline __u32 copy_skb(__u8 *dst, __u32 n, const struct source *src)
+/* The same from a packet, without HEAD_ONLY. */
+__noinline int copy_from_skb(struct scratch *sc __arg_nonnull, __u32 at, __u32 n,
+			     const struct sk_buff *skb __arg_trusted, __u32 off)
 {
-	struct bpf_dynptr skb;
+	struct bpf_dynptr ptr;
 
-	barrier_var(n); /* so that the very value which is used is compared */
 	if (n > CAPTURE_MAX)
 		n = CAPTURE_MAX;
-	if (bpf_dynptr_from_skb((struct __sk_buff *)src->skb, 0, &skb))
+	if (at > offsetof(struct scratch, data) + STORED_MAX ||
+	    bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &ptr) ||
+	    bpf_dynptr_read((__u8 *)sc + at, n, &ptr, off, 0))
 		return 0;
-	if (bpf_dynptr_read(dst, n, &skb, src->off, 0))
+	return n;
+}
+
+/* The same of a request, to where it is kept. */
+__noinline int copy_skb_request(struct conn *c __arg_nonnull, __u32 n,
+				const struct sk_buff *skb __arg_trusted, __u32 off)
+{
+	struct bpf_dynptr ptr;
+
+	if (n > STORED_MAX || bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &ptr) ||
+	    bpf_dynptr_read(c->request, n, &ptr, off, 0))
 		return 0;
 	return n;
 }
@@ -149,10 +162,7 @@ static __always_inline __u32 copy_bytes(int d, struct scratch *sc, __u32 at, __u
 	}
 	if (d == TX)
 		return copy_from_user_iter(sc, at, n, src->msg, src->off);
-	barrier_var(at);
-	if (at > AT_DATA + STORED_MAX)
-		return 0;
-	return copy_skb((__u8 *)sc + at, n & ~HEAD_ONLY, src);
+	return copy_from_skb(sc, at, n & ~HEAD_ONLY, src->skb, src->off);
 }
 
 /* The last eight bytes, so that the end of a chunked body can be seen though

@@ -92,6 +92,7 @@ struct buffers {
 	__u64 iovlen;
 	__u64 skip;	/* bytes of the array's first buffer that are none of them */
 	bool in_kernel; /* the array, not the bytes */
+	bool none;	/* they are in no memory of the process */
 };
 
 static __always_inline bool read_buffer(struct user_iovec *v, const struct buffers *b, int i)
@@ -398,6 +399,28 @@ static __always_inline enum message recognize_for(const __u8 *look, __u32 len, _
 	return found & 0xff;
 }
 
+/* What judge() is for the other variants. */
+static __always_inline __u32 fd_judge(struct fd_conn *c, const __u8 *look, __u32 len, __u32 known)
+{
+	bool is_request = known & IS_REQUEST, turn = known & IS_TURN;
+	__u8 proto = c->proto, was = c->secret;
+	__u32 most = CAPTURE_MAX;
+
+	if (classify(look, len, proto, is_request, turn)) {
+		known |= IS_START;
+		if (is_interim(look, proto))
+			known |= IS_INTERIM;
+	}
+	if (is_request && stays_secret(look, len, proto, turn, &c->secret))
+		most = secret_head(look, len, proto, turn, was);
+	return known | most;
+}
+
+__noinline int fd_judge_once(struct fd_conn *c, const struct look *l, __u32 len, __u32 known)
+{
+	return c && l ? fd_judge(c, l->bytes, len, known) : 0;
+}
+
 static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u32 len, __u64 now,
 				       const struct buffers *b, bool in_storage)
 {
@@ -405,8 +428,8 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	struct seg *s;
 	struct rec *r;
 	enum message m;
-	__u32 which = d, n = 0, cap = 0, most;
-	__u8 *look, starts, turn, was;
+	__u32 which = d, n = 0, cap = 0, known;
+	__u8 *look, starts, turn;
 	bool is_request, server, fresh = false;
 
 	sc = bpf_map_lookup_elem(&socket_fd_scratch, &which);
@@ -414,7 +437,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 		return;
 	look = sc->data;
 	__builtin_memset(look, 0, LOOK);
-	if (b)
+	if (!b->none)
 		n = copy_look(look, len, b);
 	turn = c->last_dir != d + 1;
 	c->last_dir = d + 1;
@@ -450,20 +473,24 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	if (is_upgrade(look, c->proto, is_request) &&
 	    !is_forbidden(rules_of(c->tgid, c->lport, c->rport), PROTO_HTTP2))
 		c->proto = PROTO_HTTP2;
-	starts = forget(&sc->rec, classify(look, len, c->proto, is_request, turn) != MSG_NONE);
+	known = (turn ? IS_TURN : 0) | (is_request ? IS_REQUEST : 0) | (fresh ? IS_FRESH : 0);
+	known = in_storage ? fd_judge_once(c, (const struct look *)look, len, known) : fd_judge(c, look, len, known);
+	known = forget(&sc->rec, known);
+	len = forget(&sc->rec, len);
+	turn = !!(known & IS_TURN);
+	starts = !!(known & IS_START);
+	server = c->role == ROLE_SERVER;
+	is_request = server == (d == RX);
 	if (is_request)
 		c->turn_bytes = turn ? len : c->turn_bytes + len;
-	if (starts || fresh || is_rest(len, c->proto, turn))
+	if (known & (IS_START | IS_FRESH) || is_rest(len, c->proto, turn))
 		c->budget[d] = segment_budget(c->proto, is_request, c->turn_bytes);
 	n = len < c->budget[d] ? len : c->budget[d];
-	was = c->secret;
-	if (is_request && stays_secret(look, len, c->proto, turn, &c->secret)) {
-		most = secret_head(look, len, c->proto, turn, was);
-		if (n > most)
-			n = most;
-	}
-	if (!b)
+	if (n > (known & MOST))
+		n = known & MOST;
+	if (b->none)
 		n = 0;
+	n = forget(&sc->rec, n);
 	if (!n) {
 		c->pos[d] += len;
 		c->last_ts[d] = now;
@@ -474,7 +501,7 @@ static __always_inline void fd_segment(struct fd_conn *c, int d, __u32 seq, __u3
 	if (server && starts && takes_turns(c->proto)) {
 		if (is_request) {
 			tid_open(c->id, seq, in_storage);
-		} else if (!is_interim(look, c->proto)) {
+		} else if (!(known & IS_INTERIM)) {
 			struct thread *t = thread_state(in_storage);
 
 			if (t)
@@ -558,7 +585,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(socket_sys_exit, struct pt_regs *regs, long ret)
 {
 	long nr = SYSCALL_NR(regs);
-	struct buffers b = {};
+	struct buffers b = {}, none = {.none = true};
 	struct user_msghdr h;
 	__u64 msg;
 	__u32 len = ret;
@@ -612,11 +639,11 @@ int BPF_PROG(socket_sys_exit, struct pt_regs *regs, long ret)
 		}
 		break;
 	case NR_sendfile:
-		fd_bytes(SYSCALL_ARG0(regs), TX, len, 0);
+		fd_bytes(SYSCALL_ARG0(regs), TX, len, &none);
 		return 0;
 	case NR_splice:
-		fd_bytes(SYSCALL_ARG0(regs), RX, len, 0);
-		fd_bytes(SYSCALL_ARG2(regs), TX, len, 0);
+		fd_bytes(SYSCALL_ARG0(regs), RX, len, &none);
+		fd_bytes(SYSCALL_ARG2(regs), TX, len, &none);
 		return 0;
 	default:
 		return 0;
@@ -652,52 +679,6 @@ int BPF_PROG(socket_fd_state, struct sock *sk, int oldstate, int newstate)
 	fd_ended(c, flags);
 	if (newstate == TCP_CLOSE)
 		bpf_map_delete_elem(&socket_fds, &key);
-	return 0;
-}
-
-/* What socket_sweep is for the other variant. */
-SEC("iter/bpf_map_elem")
-int socket_fd_sweep(struct bpf_iter__bpf_map_elem *ctx)
-{
-	struct fd_conn *c = ctx->value;
-	__u64 now, last, from, len;
-	struct rec *r;
-	struct seg *s;
-	int d;
-
-	if (!c || c->state == S_OPTED_OUT || c->role == ROLE_UNKNOWN)
-		return 0;
-	now = bpf_ktime_get_boot_ns();
-	d = c->role == ROLE_SERVER ? TX : RX;
-	if (d == TX) {
-		from = c->reported[TX];
-		len = c->pos[TX] - from;
-		last = c->last_ts[TX];
-	} else {
-		from = c->reported[RX];
-		len = c->pos[RX] - from;
-		last = c->last_ts[RX];
-	}
-	if (!len || now - last < idle_ns)
-		return 0;
-	r = bpf_ringbuf_reserve(&socket_events, sizeof(*r), 0);
-	if (!r)
-		return 0;
-	fill_fd_rec(r, c, now, REC_IDLE);
-	s = &r->segs[0];
-	__builtin_memset(s, 0, sizeof(*s));
-	s->start = s->end = last;
-	s->pos = from;
-	s->len = len;
-	s->dir = d;
-	r->nsegs = 1;
-	/* Written here too: a segment that comes just now is cut by its position. */
-	if (d == TX)
-		c->reported[TX] = from + len;
-	else
-		c->reported[RX] = from + len;
-	count(C_SEEN);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 

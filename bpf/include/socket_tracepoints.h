@@ -83,20 +83,4 @@ int BPF_PROG(socket_state, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-SEC("iter/bpf_sk_storage_map")
-int socket_sweep(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct conn *c = ctx->value;
-	struct sock *sk = ctx->sk;
-	struct seqs q;
-	__u32 version;
-
-	if (!sk || !c)
-		return 0;
-	version = c->version;
-	q = seqs_of(sk);
-	sweep(c, version, &q);
-	return 0;
-}
-
 #endif

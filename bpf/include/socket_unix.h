@@ -58,8 +58,8 @@ static __always_inline void unix_moved(struct sock *sk, int d, int len)
 	c = fd_conn_of(sk, sock->file->f_inode->i_ino, d, tgid);
 	if (!c)
 		return;
-	fd_segment(c, d, (__u32)c->pos[d], len, bpf_ktime_get_boot_ns(),
-		   current_buffers(&b) ? &b : 0, true);
+	b.none = !current_buffers(&b);
+	fd_segment(c, d, (__u32)c->pos[d], len, bpf_ktime_get_boot_ns(), &b, true);
 }
 
 SEC("tp_btf/sock_send_length")

@@ -226,19 +226,36 @@ static __always_inline void plaintext(const struct hitting *h, __u64 object, int
 	give_slot(c);
 }
 
+static __always_inline void plaintext_sweep(struct conn *c)
+{
+	__u32 version = c->version;
+	struct seqs q = {0, c->passed[RX], c->passed[TX]};
+
+	sweep(c, version, &q);
+}
+
 /* What socket_sweep is for plaintext. */
 SEC("iter/bpf_map_elem")
 int tls_sweep(struct bpf_iter__bpf_map_elem *ctx)
 {
 	struct conn *c = ctx->value;
-	struct seqs q;
-	__u32 version;
 
-	if (!c)
-		return 0;
-	version = c->version;
-	q = (struct seqs){0, c->passed[RX], c->passed[TX]};
-	sweep(c, version, &q);
+	if (c)
+		plaintext_sweep(c);
+	return 0;
+}
+
+static long plaintext_sweep_one(struct bpf_map *map, const void *key, struct conn *c, void *unused)
+{
+	plaintext_sweep(c);
+	return 0;
+}
+
+/* The same without an iterator: user space runs it. */
+SEC("syscall")
+int tls_each(void *ctx)
+{
+	bpf_for_each_map_elem(&tls_conns, plaintext_sweep_one, 0, 0);
 	return 0;
 }
 

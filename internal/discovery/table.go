@@ -17,9 +17,9 @@ import (
 type States interface {
 	// Set makes a decision known. start is in boot time, ns, with the
 	// resolution of /proc at least. at is the time of the event that was decided
-	// on, or 0 for a process that was found in /proc. The kernel forgets a process
-	// that it reported at its exit: so only one that it still knows is set, and
-	// none that a later event has made undecided again.
+	// on, or 0 for a process that was found in /proc. Of those of which it was reported only
+	// one that the kernel still knows is set, and none that a later event has made
+	// undecided again.
 	Set(pid uint32, start uint64, d Decision, at uint64)
 	// Selected tells whether the process is observed, as far as the kernel was
 	// told. One that is not decided on is what it would be without conditions.

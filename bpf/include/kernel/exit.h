@@ -7,6 +7,7 @@
 #include "task.h"
 
 #define SIGNAL_GROUP_EXIT 0x4
+#define EEXIST 17
 
 /* signal->live has been decremented by then. It is 0 for the last thread, but
  * also for one that was overtaken by the last. */
@@ -44,7 +45,9 @@ static __always_inline bool first_report(__u32 tgid, __u64 start)
 	struct reported key = {.start = start, .tgid = tgid};
 	__u8 one = 1;
 
-	return !bpf_map_update_elem(&exit_reported, &key, &one, BPF_NOEXIST);
+	/* Any other error would lose the end of a process: rather tell it twice. Before commit
+	 * d7ba4cc900bf (v6.4) the upper half of what a map's function returns is not set. */
+	return (int)bpf_map_update_elem(&exit_reported, &key, &one, BPF_NOEXIST) != -EEXIST;
 }
 
 #endif

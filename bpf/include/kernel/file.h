@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* From a file descriptor to its socket, reduced to the members that are read. */
+/* From a file descriptor to its socket, and over all that are open, reduced to the members that are read. */
 #ifndef __EBPFRECEIVER_KERNEL_FILE_H
 #define __EBPFRECEIVER_KERNEL_FILE_H
 
@@ -34,6 +34,13 @@ struct task_struct___files {
 struct socket {
 	struct file *file;
 	struct sock *sk;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

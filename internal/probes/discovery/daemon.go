@@ -52,6 +52,7 @@ type Daemon struct {
 	rules      *ebpf.Map // proc_rules, which no program of this object uses
 
 	event       discovery.Event // reused for each record
+	ended       []ended         // in the order of their exits
 	deaths      discovery.Deaths
 	subscribing sync.Mutex // held by those who change subscribers
 	subscribers atomic.Pointer[[]*func(*discovery.Event)]
@@ -257,6 +258,9 @@ func (d *Daemon) handle(record []byte) {
 	if e.Kind != discovery.Exec && e.Kind != discovery.Exit {
 		return
 	}
+	if e.Kind == discovery.Exit {
+		(*states)(d).end(e.PID, e.Time)
+	}
 	d.publish(e)
 }
 
@@ -269,6 +273,7 @@ func (d *Daemon) publish(e *discovery.Event) {
 // Tick implements [probe.Ticker].
 func (d *Daemon) Tick(now uint64) {
 	d.table.Tick(now)
+	(*states)(d).forgetEnded(now)
 	if now-d.asked < askEvery {
 		return
 	}

@@ -298,7 +298,8 @@ func TestMapHoldsOnlyTheLiving(t *testing.T) { eachVariant(t, testMapHoldsOnlyTh
 func testMapHoldsOnlyTheLiving(t *testing.T, variant int) {
 	sh := program(t, "/bin/sh")
 	program := program(t, "/bin/true")
-	w := start(t, variant, selectBy(t, discovery.Selector{Exe: program}))
+	w := attach(t, variant, selectBy(t, discovery.Selector{Exe: program}), defaultConfig().(*Config))
+	stop := livetest.Pump(t, w.Daemon, nil)
 	const runs = 500
 	require.NoError(t, exec.Command(sh, "-c", "i=0; while [ $i -lt "+strconv.Itoa(runs)+" ]; do "+program+"; i=$((i+1)); done").Run())
 	count := func() (n int) {
@@ -312,14 +313,24 @@ func testMapHoldsOnlyTheLiving(t *testing.T, variant int) {
 		return n
 	}
 	w.eventually(t, "exits", func() bool { return count() == runs })
-	var pid uint32
-	var p [16]byte
-	it := w.SharedMaps()["procs"].Iterate()
-	for it.Next(&pid, &p) {
-		_, err := os.Stat("/proc/" + strconv.Itoa(int(pid)))
-		assert.NoError(t, err, "a process that is gone is in the map")
+	gone := func() (n int) {
+		var pid uint32
+		var p [16]byte
+		it := w.SharedMaps()["procs"].Iterate()
+		for it.Next(&pid, &p) {
+			if _, err := os.Stat("/proc/" + strconv.Itoa(int(pid))); err != nil {
+				n++
+			}
+		}
+		require.NoError(t, it.Err())
+		return n
 	}
-	require.NoError(t, it.Err())
+	stop()
+	// Programs of others at the same tracepoint ask for those that have just ended.
+	assert.NotZero(t, gone())
+	assert.LessOrEqual(t, gone(), maxEnded)
+	w.Tick(livetest.Clock{}.Now() + endedAfter)
+	assert.Zero(t, gone(), "processes that are gone are in the map")
 }
 
 // What is decided late, on an exec that another one followed, must not undo that

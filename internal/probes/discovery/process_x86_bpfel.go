@@ -13,13 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type processExited struct {
-	_     structs.HostLayout
-	Start uint64
-	Tgid  uint32
-	Pad   uint32
-}
-
 type processProc struct {
 	_     structs.HostLayout
 	Start uint64
@@ -67,14 +60,21 @@ type processProcessExec struct {
 	Data        [1536]int8
 }
 
+type processReported struct {
+	_     structs.HostLayout
+	Start uint64
+	Tgid  uint32
+	Pad   uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	processMapExitReported          = "exit_reported"
 	processMapProcConfig            = "proc_config"
 	processMapProcCounters          = "proc_counters"
 	processMapProcEvents            = "proc_events"
-	processMapProcExited            = "proc_exited"
 	processMapProcRules             = "proc_rules"
 	processMapProcScratch           = "proc_scratch"
 	processMapProcs                 = "procs"
@@ -153,10 +153,10 @@ type processProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processMapSpecs struct {
+	ExitReported *ebpf.MapSpec `ebpf:"exit_reported"`
 	ProcConfig   *ebpf.MapSpec `ebpf:"proc_config"`
 	ProcCounters *ebpf.MapSpec `ebpf:"proc_counters"`
 	ProcEvents   *ebpf.MapSpec `ebpf:"proc_events"`
-	ProcExited   *ebpf.MapSpec `ebpf:"proc_exited"`
 	ProcRules    *ebpf.MapSpec `ebpf:"proc_rules"`
 	ProcScratch  *ebpf.MapSpec `ebpf:"proc_scratch"`
 	Procs        *ebpf.MapSpec `ebpf:"procs"`
@@ -189,10 +189,10 @@ func (o *processObjects) Close() error {
 //
 // It can be passed to loadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processMaps struct {
+	ExitReported *ebpf.Map `ebpf:"exit_reported"`
 	ProcConfig   *ebpf.Map `ebpf:"proc_config"`
 	ProcCounters *ebpf.Map `ebpf:"proc_counters"`
 	ProcEvents   *ebpf.Map `ebpf:"proc_events"`
-	ProcExited   *ebpf.Map `ebpf:"proc_exited"`
 	ProcRules    *ebpf.Map `ebpf:"proc_rules"`
 	ProcScratch  *ebpf.Map `ebpf:"proc_scratch"`
 	Procs        *ebpf.Map `ebpf:"procs"`
@@ -200,10 +200,10 @@ type processMaps struct {
 
 func (m *processMaps) Close() error {
 	return _ProcessClose(
+		m.ExitReported,
 		m.ProcConfig,
 		m.ProcCounters,
 		m.ProcEvents,
-		m.ProcExited,
 		m.ProcRules,
 		m.ProcScratch,
 		m.Procs,

@@ -65,3 +65,44 @@ func (d *states) Selected(pid uint32) bool {
 	}
 	return p.state == stateSelected || p.state == statePending && d.selection.All()
 }
+
+const (
+	// endedAfter is how long the kernel keeps what an ended process is, ns: until the programs
+	// at the ends of all of its threads have run.
+	endedAfter = 100e6
+	// maxEnded bounds the processes of which it is kept.
+	maxEnded = 256
+)
+
+// ended is a process whose exit was reported.
+type ended struct {
+	pid uint32
+	at  uint64 // boot time, ns
+}
+
+// end lets the kernel forget a process in a while.
+func (d *states) end(pid uint32, at uint64) {
+	if len(d.ended) == maxEnded {
+		d.forget(d.ended[0])
+		d.ended = d.ended[:copy(d.ended, d.ended[1:])]
+	}
+	d.ended = append(d.ended, ended{pid, at})
+}
+
+// forgetEnded lets the kernel forget those that ended a while before now.
+func (d *states) forgetEnded(now uint64) {
+	n := 0
+	for n < len(d.ended) && d.ended[n].at+endedAfter <= now {
+		d.forget(d.ended[n])
+		n++
+	}
+	d.ended = d.ended[:copy(d.ended, d.ended[n:])]
+}
+
+// forget takes a process out of the map, if what is there is not of a successor.
+func (d *states) forget(e ended) {
+	var p proc
+	if d.procs.Lookup(e.pid, p.bytes()) == nil && p.start <= e.at {
+		_ = d.procs.Delete(e.pid)
+	}
+}

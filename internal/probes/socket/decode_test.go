@@ -128,7 +128,9 @@ func TestVariantsAreInTheObject(t *testing.T) {
 			require.NotEqual(t, ebpf.UnspecifiedProgram, spec.Programs[p].Type)
 		}
 		for _, s := range attachments[v.Name].sweeps {
-			require.Contains(t, spec.Maps, s.over)
+			if s.over != "" {
+				require.Contains(t, spec.Maps, s.over)
+			}
 		}
 	}
 }

@@ -108,3 +108,14 @@ func TestWaitingRecordsAreBounded(t *testing.T) {
 	require.NotZero(t, d.Counts().Lost[probe.Overflow])
 	require.LessOrEqual(t, d.waiting.bytes, maxDeferredBytes)
 }
+
+// A protocol that is not looked for yet may be taken for another one: the kernel hears of none
+// until all are known.
+func TestProtocolsAreToldWhenAllAreKnown(t *testing.T) {
+	d, _, s := deferring(t)
+	require.NotContains(t, d.told, "wanted_protocols")
+	d.Tick(s.now)
+	require.Equal(t, uint32(allSaid|1<<stream.ProtoHTTP1), d.told["wanted_protocols"])
+	require.NoError(t, d.Register(&heard{}))
+	require.Equal(t, uint32(allSaid|1<<stream.ProtoHTTP1), d.told["wanted_protocols"])
+}

@@ -5,6 +5,7 @@ package socket
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -95,14 +96,14 @@ func (d *daemon) Gapped() error {
 
 // tell sets variables of the kernel's programs.
 func (d *daemon) tell(what string, values map[string]any) error {
-	if d.coll == nil {
-		return nil // without a kernel, in tests
-	}
 	if d.told == nil {
 		d.told = map[string]any{}
 	}
+	maps.Copy(d.told, values)
+	if d.coll == nil {
+		return nil // without a kernel, in tests
+	}
 	for name, v := range values {
-		d.told[name] = v
 		for _, variables := range slices.Concat([]map[string]*ebpf.Variable{d.coll.Variables}, d.followed) {
 			if err := variables[name].Set(v); err != nil {
 				return fmt.Errorf("the kernel cannot be told %s: %w", what, err)

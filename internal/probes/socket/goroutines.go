@@ -5,6 +5,7 @@ package socket
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/cilium/ebpf"
 
@@ -36,7 +37,8 @@ func (d *daemon) FollowGoroutines(on bool) error {
 	if on {
 		n = 1
 	}
-	return d.tell("whether goroutines are followed", map[string]any{"go_followed": n})
+	d.following = on
+	return errors.Join(d.tellWants(), d.tell("whether goroutines are followed", map[string]any{"go_followed": n}))
 }
 
 // GoMarks implements Goroutines.
@@ -47,24 +49,43 @@ func (d *daemon) GoMarks() *ebpf.Map {
 	return d.coll.Maps["go_marks"]
 }
 
-// GoRoutes implements Goroutines.
-func (d *daemon) GoRoutes(texts *ebpf.Map) { d.routes.Store(texts) }
+// routes are the texts of routes by number, which the kernel gives once.
+type routes struct {
+	texts *ebpf.Map
+	known map[uint16]string // what was read: a system call for each request is too many
+}
 
-// Route implements stream.Routes.
-func (d *daemon) Route(number uint16) string {
-	texts := d.routes.Load()
+// GoRoutes implements Goroutines.
+func (d *daemon) GoRoutes(texts *ebpf.Map) {
 	if texts == nil {
+		d.routes.Store(nil)
+		return
+	}
+	d.routes.Store(&routes{texts, map[uint16]string{}})
+}
+
+// Route implements stream.Routes. It is called by the goroutine that serves the Daemon.
+func (d *daemon) Route(number uint16) string {
+	r := d.routes.Load()
+	if r == nil {
 		return ""
 	}
+	if known, ok := r.known[number]; ok {
+		return known
+	}
 	var text [128]byte // struct go_route of bpf/go.bpf.c
-	if err := texts.Lookup(uint32(number), &text); err != nil {
+	if err := r.texts.Lookup(uint32(number), &text); err != nil {
 		return ""
 	}
 	end := bytes.IndexByte(text[:], 0)
 	if end < 0 {
 		end = len(text)
 	}
-	return string(text[:end])
+	route := string(text[:end])
+	if route != "" {
+		r.known[number] = route
+	}
+	return route
 }
 
 // caller names a call of HTTP/2 before it is written: by the process, the goroutine that writes it

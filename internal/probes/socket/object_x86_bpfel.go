@@ -236,6 +236,8 @@ type objectScratch struct {
 	Starts    uint64
 	Summaries uint32
 	Told      uint32
+	Cell      [3]uint32
+	_         [4]byte
 	From      [5]uint64
 	Rec       objectRec
 	Data      [25088]uint8
@@ -345,6 +347,7 @@ const (
 	objectMapTlsGaps              = "tls_gaps"
 	objectMapTlsProcesses         = "tls_processes"
 	objectMapTlsThreads           = "tls_threads"
+	objectProgSocketFdEach        = "socket_fd_each"
 	objectProgSocketFdState       = "socket_fd_state"
 	objectProgSocketFdSweep       = "socket_fd_sweep"
 	objectProgSocketFentrySend    = "socket_fentry_send"
@@ -368,6 +371,7 @@ const (
 	objectProgSocketUnixReceived  = "socket_unix_received"
 	objectProgSocketUnixSend      = "socket_unix_send"
 	objectProgSocketUnixSent      = "socket_unix_sent"
+	objectProgSocketVisit         = "socket_visit"
 	objectVarGoFollowed           = "go_followed"
 	objectVarGoNothing            = "go_nothing"
 	objectVarGoToldType           = "go_told_type"
@@ -433,6 +437,7 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
+	SocketFdEach        *ebpf.ProgramSpec `ebpf:"socket_fd_each"`
 	SocketFdState       *ebpf.ProgramSpec `ebpf:"socket_fd_state"`
 	SocketFdSweep       *ebpf.ProgramSpec `ebpf:"socket_fd_sweep"`
 	SocketFentrySend    *ebpf.ProgramSpec `ebpf:"socket_fentry_send"`
@@ -456,6 +461,7 @@ type objectProgramSpecs struct {
 	SocketUnixReceived  *ebpf.ProgramSpec `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.ProgramSpec `ebpf:"socket_unix_send"`
 	SocketUnixSent      *ebpf.ProgramSpec `ebpf:"socket_unix_sent"`
+	SocketVisit         *ebpf.ProgramSpec `ebpf:"socket_visit"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
@@ -624,6 +630,7 @@ type objectVariables struct {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
+	SocketFdEach        *ebpf.Program `ebpf:"socket_fd_each"`
 	SocketFdState       *ebpf.Program `ebpf:"socket_fd_state"`
 	SocketFdSweep       *ebpf.Program `ebpf:"socket_fd_sweep"`
 	SocketFentrySend    *ebpf.Program `ebpf:"socket_fentry_send"`
@@ -647,10 +654,12 @@ type objectPrograms struct {
 	SocketUnixReceived  *ebpf.Program `ebpf:"socket_unix_received"`
 	SocketUnixSend      *ebpf.Program `ebpf:"socket_unix_send"`
 	SocketUnixSent      *ebpf.Program `ebpf:"socket_unix_sent"`
+	SocketVisit         *ebpf.Program `ebpf:"socket_visit"`
 }
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
+		p.SocketFdEach,
 		p.SocketFdState,
 		p.SocketFdSweep,
 		p.SocketFentrySend,
@@ -674,6 +683,7 @@ func (p *objectPrograms) Close() error {
 		p.SocketUnixReceived,
 		p.SocketUnixSend,
 		p.SocketUnixSent,
+		p.SocketVisit,
 	)
 }
 

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -58,11 +59,13 @@ type daemon struct {
 	followed   []map[string]*ebpf.Variable // of programs of others that do the same
 	followedAs uint8                       // what tls_followed was last set to
 	wanted     uint32                      // a bit for each registered stream.Proto
+	wants      uint8                       // WANT_* of bpf/include/socket_summary.h
+	following  bool                        // goroutines
 	how        attachPlan
 	hooks      map[string]*ebpf.ProgramSpec
-	routes     atomic.Pointer[ebpf.Map] // of the Instrument "go"
-	callers    map[caller]stream.Ref    // what calls are made for that are about to be written
-	unheard    atomic.Uint64            // what it told and nobody could use
+	routes     atomic.Pointer[routes] // of the Instrument "go"
+	callers    map[caller]stream.Ref  // what calls are made for that are about to be written
+	unheard    atomic.Uint64          // what it told and nobody could use
 	counters   *ebpf.Map
 	sweeps     atomic.Pointer[[]*hook.Sweep] // nil while detached; Attach may run beside the loop
 
@@ -82,6 +85,7 @@ type daemon struct {
 	lost      [protoSlots]uint64            // requests, as told to the protocols so far
 	meter     map[*probe.ProcessInfo]uint64 // nil until it is asked for
 	lastSweep uint64
+	sweepTook uint64 // ns
 	heardOf   uint64 // delivered when that was last looked at
 	heard     uint64 // when it had grown, boot time
 	lastCount uint64
@@ -99,25 +103,46 @@ var (
 	_ Extensible       = (*daemon)(nil)
 )
 
-// Register implements stream.Source. From now on the kernel looks for the protocol.
+// Register implements stream.Source. The kernel looks for the protocol when all are known:
+// what it does not look for yet may be taken for another one.
 func (d *daemon) Register(p stream.Protocol) error {
 	d.table.Register(p)
 	d.wanted |= 1 << p.Proto()
+	if d.wanted&allSaid == 0 {
+		return nil
+	}
+	return d.tellProtocols()
+}
+
+func (d *daemon) tellProtocols() error {
 	return d.tell("what to look for", map[string]any{"wanted_protocols": d.wanted})
 }
 
 // Sample implements stream.Source.
 func (d *daemon) Sample(s stream.Sampling) error {
-	var wants uint8 // WANT_* of bpf/include/socket_summary.h
+	d.wants = 0
 	for i, want := range []bool{s.Targets, s.Sizes, s.Durations, s.Alone} {
 		if want {
-			wants |= 1 << i
+			d.wants |= 1 << i
 		}
 	}
-	if err := d.tell("what to sample", map[string]any{"summary_wants": wants, "sampling_reject": s.Reject}); err != nil {
+	if err := errors.Join(d.tellWants(), d.tell("what to sample", map[string]any{"sampling_reject": s.Reject})); err != nil {
 		return err
 	}
 	return d.tell("to sample", map[string]any{"sampling": uint8(1)})
+}
+
+// wantNoParents is WANT_NO_PARENTS of bpf/include/socket_summary.h.
+const wantNoParents = 8
+
+// tellWants tells the kernel what is wanted of exchanges. Which goroutine serves a request tells
+// its route, too.
+func (d *daemon) tellWants() error {
+	wants := d.wants
+	if d.following {
+		wants &^= wantNoParents
+	}
+	return d.tell("what exchanges are to tell", map[string]any{"summary_wants": wants})
 }
 
 // Correlator implements stream.Source.
@@ -282,9 +307,11 @@ const (
 	sweepEvery = 250e6
 	// sweepAtRest is that when no record has come for restAfter.
 	sweepAtRest = 2e9
-	restAfter   = 2e9
-	countEvery  = 1e9
-	purgeEvery  = 60e9
+	// sweepShare bounds what sweeps take: of a host's open files there are many more than connections.
+	sweepShare = 100
+	restAfter  = 2e9
+	countEvery = 1e9
+	purgeEvery = 60e9
 	// quietFor is how long a connection may be silent until it is taken for
 	// gone. One that speaks again is simply opened anew.
 	quietFor = 900e9
@@ -299,8 +326,8 @@ func (d *daemon) Tick(now uint64) {
 		// All probes are loaded by now. Before, a busy connection would have been given up
 		// while nobody had said yet what to look for.
 		d.wanted |= allSaid
-		if err := d.tell("that nothing else is looked for", map[string]any{"wanted_protocols": d.wanted}); err != nil {
-			d.set.Logger.Warn("Connections of other protocols go on being looked at", zap.Error(err))
+		if err := d.tellProtocols(); err != nil {
+			d.set.Logger.Error("No protocol is looked for", zap.Error(err))
 		}
 	}
 	d.retry(now)
@@ -308,11 +335,13 @@ func (d *daemon) Tick(now uint64) {
 	if d.delivered != d.heardOf {
 		d.heardOf, d.heard = d.delivered, now
 	}
-	if now-d.lastSweep >= sweepEvery && (now-d.heard < restAfter || now-d.lastSweep >= sweepAtRest) {
+	if since := now - d.lastSweep; since >= max(sweepEvery, sweepShare*d.sweepTook) && (now-d.heard < restAfter || since >= sweepAtRest) {
+		began := time.Now()
 		d.lastSweep = now
 		if err := d.runSweep(); err != nil {
 			d.set.Logger.Debug("A sweep over the connections failed", zap.Error(err))
 		}
+		d.sweepTook = uint64(time.Since(began))
 	}
 	if now-d.lastCount >= countEvery {
 		d.lastCount = now

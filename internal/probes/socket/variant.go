@@ -16,10 +16,12 @@ import (
 
 // The names of the variants.
 const (
-	socketTracepoints = "socket_tracepoints"
-	fentry            = "fentry"
-	kprobe            = "kprobe"
-	sysExit           = "sys_exit"
+	socketTracepoints      = "socket_tracepoints"
+	socketTracepointsFiles = "socket_tracepoints_files"
+	fentry                 = "fentry"
+	kprobe                 = "kprobe"
+	sysExit                = "sys_exit"
+	sysExitIter            = "sys_exit_iter"
 )
 
 // variants are ordered by what they were measured to cost. For an exchange of the
@@ -28,15 +30,30 @@ const (
 // kernel's own statistics, on 7.3 under QEMU with a clock that counts instructions.
 // What leads to a program, as a breakpoint or a trampoline, is not in it; and that
 // of system calls runs for all of them.
+//
+// The variants _files and _iter are those before, with another way to find the
+// connections that have gone quiet: see bpf/include/socket_sweep.h.
 func variants() []probe.Variant {
+	tracepointsLose := []string{
+		"payload that is received by splice or sent by sendfile (its length is known)",
+		"payload over Unix sockets that io_uring, sendmmsg or recvmmsg move (its length is known)",
+		"the end of a connection over a Unix socket, until the next one",
+	}
+	systemCallsLose := []string{
+		"bytes that io_uring moves",
+		"payload that is moved by splice or sendfile (its length is known)",
+		"payload of all but the first message of sendmmsg and recvmmsg (its length is known)",
+		"the end of a connection over a Unix socket, until the next one",
+		"calls of 32-bit programs",
+		"which end it is of an MQTT connection that was there before, as long as it only publishes",
+		"the database that a client of MySQL names when it logs in",
+	}
 	all := []probe.Variant{
+		{Name: socketTracepoints, Loses: tracepointsLose},
 		{
-			Name: socketTracepoints,
-			Loses: []string{
-				"payload that is received by splice or sent by sendfile (its length is known)",
-				"payload over Unix sockets that io_uring, sendmmsg or recvmmsg move (its length is known)",
-				"the end of a connection over a Unix socket, until the next one",
-			},
+			Name: socketTracepointsFiles,
+			Loses: append(slices.Clone(tracepointsLose),
+				"the end of a long message over a socket that only io_uring knows, until the next one or the connection's end"),
 		},
 		{
 			Name: fentry,
@@ -54,18 +71,8 @@ func variants() []probe.Variant {
 				"the end of a long chunked response, until the next message or a pause",
 			},
 		},
-		{
-			Name: sysExit,
-			Loses: []string{
-				"bytes that io_uring moves",
-				"payload that is moved by splice or sendfile (its length is known)",
-				"payload of all but the first message of sendmmsg and recvmmsg (its length is known)",
-				"the end of a connection over a Unix socket, until the next one",
-				"calls of 32-bit programs",
-				"which end it is of an MQTT connection that was there before, as long as it only publishes",
-				"the database that a client of MySQL names when it logs in",
-			},
-		},
+		{Name: sysExit, Loses: systemCallsLose},
+		{Name: sysExitIter, Loses: systemCallsLose},
 	}
 	for i := range all {
 		all[i].Spec = loadObject
@@ -79,11 +86,24 @@ type attachPlan struct {
 	// hooks are programs in the order in which they are attached: the end of
 	// connections first, so that none is opened whose end is not seen.
 	hooks []string
-	// sweeps are the iterator programs, each with the map whose elements it visits.
+	// sweeps are the programs that visit connections, each with the map that it goes over, if it is one.
 	sweeps []sweep
 }
 
 type sweep struct{ program, over string }
+
+// byTracepoints are the hooks of a variant that goes over TCP connections by the program of tcp.
+func byTracepoints(tcp sweep) attachPlan {
+	return attachPlan{
+		hooks:  []string{"socket_state", "socket_send", "socket_receive", "socket_unix_sent", "socket_unix_received"},
+		sweeps: []sweep{tcp, {"socket_fd_each", "socket_fds"}},
+	}
+}
+
+// bySystemCalls are those of a variant that sees system calls.
+func bySystemCalls(program string) attachPlan {
+	return attachPlan{hooks: []string{"socket_fd_state", "socket_sys_exit"}, sweeps: []sweep{{program, "socket_fds"}}}
+}
 
 func (p attachPlan) programs() []string {
 	all := slices.Clone(p.hooks)
@@ -94,10 +114,8 @@ func (p attachPlan) programs() []string {
 }
 
 var attachments = map[string]attachPlan{
-	socketTracepoints: {
-		hooks:  []string{"socket_state", "socket_send", "socket_receive", "socket_unix_sent", "socket_unix_received"},
-		sweeps: []sweep{{"socket_sweep", "socket_conns"}, {"socket_fd_sweep", "socket_fds"}},
-	},
+	socketTracepoints:      byTracepoints(sweep{"socket_sweep", "socket_conns"}),
+	socketTracepointsFiles: byTracepoints(sweep{"socket_visit", ""}),
 	fentry: {
 		hooks: []string{
 			"socket_fentry_state", "socket_fentry_ulp", "socket_fexit_send", "socket_fentry_send", "socket_fexit_receive",
@@ -109,10 +127,8 @@ var attachments = map[string]attachPlan{
 		hooks:  []string{"socket_kprobe_state", "socket_kprobe_send", "socket_kprobe_receive", "socket_kprobe_copy"},
 		sweeps: []sweep{{"socket_kprobe_sweep", "socket_hashed"}},
 	},
-	sysExit: {
-		hooks:  []string{"socket_fd_state", "socket_sys_exit"},
-		sweeps: []sweep{{"socket_fd_sweep", "socket_fds"}},
-	},
+	sysExit:     bySystemCalls("socket_fd_each"),
+	sysExitIter: bySystemCalls("socket_fd_sweep"),
 }
 
 // attachment is what Attach gives back.

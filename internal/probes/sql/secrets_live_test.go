@@ -89,7 +89,7 @@ func (r *rawTap) bytes() string {
 func tapped(t *testing.T, proto stream.Proto, exes []string, until, last string, do func(t *testing.T), check func(t *testing.T, seen, raw string)) {
 	t.Helper()
 	for i, v := range socket.Factory().Manifest.Variants {
-		if v.Name != "socket_tracepoints" && v.Name != "sys_exit" {
+		if v.Name != "socket_tracepoints_files" && v.Name != "sys_exit" {
 			continue
 		}
 		t.Run(v.Name, func(t *testing.T) {
@@ -108,6 +108,7 @@ func tapped(t *testing.T, proto stream.Proto, exes []string, until, last string,
 			s := livetest.LoadVariant(t, sf, i, set, sf.DefaultConfig(), map[string]probe.Probe{"discovery": d})
 			seen, raw := &tap{proto: proto}, &rawTap{Probe: s}
 			require.NoError(t, s.(stream.Source).Register(seen))
+			s.(probe.Ticker).Tick(livetest.Clock{}.Now()) // all is registered
 			livetest.Attach(t, d)
 			livetest.Attach(t, s)
 			stopD, stopS := livetest.Pump(t, d, nil), livetest.Pump(t, raw, nil)

@@ -281,13 +281,22 @@ func TestBytesAgainstIperf(t *testing.T) {
 	for client = range pids {
 	}
 	sent := sum(metrics.Values(metricIO, client), "network.io.direction=transmit")
-	assert.Equal(t, all, sent)
-	assert.Equal(t, result.End.Sent.Bytes, sent-control-cookie)
+	received := sum(metrics.Values(metricIO, srv.Process.Pid), "network.io.direction=receive")
+	if result.End.Received.Bytes == result.End.Sent.Bytes {
+		assert.Equal(t, all, sent)
+		assert.Equal(t, result.End.Sent.Bytes, sent-control-cookie)
+		assert.Equal(t, sent, received)
+		assert.Equal(t, result.End.Received.Bytes, received-control-cookie)
+	} else {
+		// When it hears of the end the server closes without a look at what is still under way, which
+		// resets the connection: the last bytes that were written were then never sent, or not received.
+		assert.LessOrEqual(t, sent, all)
+		assert.LessOrEqual(t, received, sent)
+		assert.GreaterOrEqual(t, received-control-cookie, result.End.Received.Bytes)
+		assert.Greater(t, sent-control-cookie, 0.9*result.End.Sent.Bytes)
+	}
 	assert.Equal(t, readBytes, sum(metrics.Values(metricIO, client), "network.io.direction=receive"))
 	assert.Equal(t, result.End.Sent.Retransmits, sum(metrics.Values(metricRetransmits, client)))
-	received := sum(metrics.Values(metricIO, srv.Process.Pid), "network.io.direction=receive")
-	assert.Equal(t, sent, received)
-	assert.Equal(t, result.End.Received.Bytes, received-control-cookie)
 	t.Logf("iperf3: %.0f sent, %.0f received; here %.0f and %.0f, of these %.0f for control", result.End.Sent.Bytes, result.End.Received.Bytes, sent, received, control)
 	livetest.Conserved(t, i)
 }

@@ -162,9 +162,13 @@ func (d *daemon) Attach(_ context.Context, t probe.Target) (_ io.Closer, err err
 	}
 	d.running.Lock()
 	defer d.running.Unlock()
-	d.sweep, err = hooks.NewSweep(d.coll.Programs["tls_sweep"], d.coll.Maps["tls_conns"])
+	sweep := iterated
+	if d.multi {
+		sweep = called
+	}
+	d.sweep, err = hooks.NewSweep(d.coll.Programs[sweep], d.coll.Maps["tls_conns"])
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("attach tls_sweep: %w", err), d.socket.Encrypted(false))
+		return nil, errors.Join(fmt.Errorf("attach %s: %w", sweep, err), d.socket.Encrypted(false))
 	}
 	d.attached = true
 	pids, err := discovery.Running()

@@ -9,6 +9,7 @@ package tls
 import (
 	"fmt"
 
+	"github.com/cilium/ebpf"
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
@@ -53,8 +54,20 @@ func variants() []probe.Variant {
 		"what an executable or library encrypts in the first moments in which any process has it mapped",
 		"records of more than one pipeline or block in one call of OpenSSL's CBC ciphers",
 	}
+	// Kernels that have the first have programs that user space runs, too, which no policy is known to refuse.
 	return []probe.Variant{
-		{Name: uprobeMulti, Loses: loses, Spec: loadObject, Adapt: uprobe.Multi},
-		{Name: uprobePMU, Loses: loses, Spec: loadObject},
+		{Name: uprobeMulti, Loses: loses, Spec: loadObject, Adapt: func(spec *ebpf.CollectionSpec) {
+			uprobe.Multi(spec)
+			delete(spec.Programs, iterated)
+		}},
+		{Name: uprobePMU, Loses: loses, Spec: loadObject, Adapt: func(spec *ebpf.CollectionSpec) {
+			delete(spec.Programs, called)
+		}},
 	}
 }
+
+// The programs that go over all connections, of which each variant has one.
+const (
+	iterated = "tls_sweep"
+	called   = "tls_each"
+)

@@ -214,6 +214,8 @@ type objectScratch struct {
 	Starts    uint64
 	Summaries uint32
 	Told      uint32
+	Cell      [3]uint32
+	_         [4]byte
 	From      [5]uint64
 	Rec       objectRec
 	Data      [25088]uint8
@@ -278,6 +280,7 @@ const (
 	objectMapTlsProcesses        = "tls_processes"
 	objectMapTlsSlots            = "tls_slots"
 	objectMapTlsThreads          = "tls_threads"
+	objectProgTlsEach            = "tls_each"
 	objectProgTlsEnter           = "tls_enter"
 	objectProgTlsEnterCounted    = "tls_enter_counted"
 	objectProgTlsEnterFile       = "tls_enter_file"
@@ -359,6 +362,7 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
+	TlsEach            *ebpf.ProgramSpec `ebpf:"tls_each"`
 	TlsEnter           *ebpf.ProgramSpec `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.ProgramSpec `ebpf:"tls_enter_counted"`
 	TlsEnterFile       *ebpf.ProgramSpec `ebpf:"tls_enter_file"`
@@ -538,6 +542,7 @@ type objectVariables struct {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
+	TlsEach            *ebpf.Program `ebpf:"tls_each"`
 	TlsEnter           *ebpf.Program `ebpf:"tls_enter"`
 	TlsEnterCounted    *ebpf.Program `ebpf:"tls_enter_counted"`
 	TlsEnterFile       *ebpf.Program `ebpf:"tls_enter_file"`
@@ -557,6 +562,7 @@ type objectPrograms struct {
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
+		p.TlsEach,
 		p.TlsEnter,
 		p.TlsEnterCounted,
 		p.TlsEnterFile,

@@ -11,29 +11,42 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// Sweep is an iterator over the elements of a map.
+// Sweep goes over what a program looks after, whenever it is asked to.
 type Sweep struct {
-	it   *link.Iter
-	over *ebpf.Map // nil when it cannot be asked for its first key
-	key  []byte
+	visit func() error
+	close func() error
+	over  *ebpf.Map // nil when it cannot be asked for its first key
+	key   []byte
 }
 
-// NewSweep makes one that runs the program for each element of the map. It uses the map until it
-// is closed.
+// NewSweep makes one. A program of the type SYSCALL goes over the map by itself; an iterator
+// is run for each element of the map, or, where there is none, for what it visits. The
+// program and the map are used until it is closed.
 func NewSweep(p *ebpf.Program, over *ebpf.Map) (*Sweep, error) {
-	it, err := link.AttachIter(link.IterOptions{Program: p, Map: over})
-	if err != nil {
-		return nil, err
+	s := &Sweep{close: func() error { return nil }}
+	if p.Type() == ebpf.Syscall {
+		s.visit = func() error {
+			_, err := p.Run(nil)
+			return err
+		}
+		// The library tries now whether programs can be run, which takes rights that may be dropped later.
+		if err := s.visit(); err != nil {
+			return nil, err
+		}
+	} else {
+		it, err := link.AttachIter(link.IterOptions{Program: p, Map: over})
+		if err != nil {
+			return nil, err
+		}
+		s.visit, s.close = func() error { return Run(it) }, it.Close
 	}
-	s := &Sweep{it: it}
-	switch over.Type() {
-	case ebpf.Hash, ebpf.LRUHash:
+	if over != nil && (over.Type() == ebpf.Hash || over.Type() == ebpf.LRUHash) {
 		s.over, s.key = over, make([]byte, over.KeySize())
 	}
 	return s, nil
 }
 
-// Run lets the kernel go through the elements once. It takes a lock for each bucket of a hash, which for one
+// Run lets the kernel go over everything once. It looks into each bucket of a hash, which for one
 // of 65536 takes a millisecond, though there be no element: so that is asked first.
 func (s *Sweep) Run() error {
 	if s.over != nil {
@@ -45,8 +58,8 @@ func (s *Sweep) Run() error {
 			return fmt.Errorf("look for the first element: %w", err)
 		}
 	}
-	return Run(s.it)
+	return s.visit()
 }
 
 // Close implements io.Closer.
-func (s *Sweep) Close() error { return s.it.Close() }
+func (s *Sweep) Close() error { return s.close() }
