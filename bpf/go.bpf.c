@@ -231,67 +231,7 @@ static __always_inline bool tell(const struct go_told *told)
 	return false;
 }
 
-/* Where net/http.(*ServeMux).ServeHTTP has just called findHandler, which has five results in
- * registers. The last is the *pattern, which begins with the string that the program gave. Where
- * one ServeMux calls another the inner one is the last to come by. */
-SEC("uprobe")
-int go_route(struct pt_regs *ctx)
-{
-	__u64 tgid = bpf_get_current_pid_tgid() >> 32, pattern = GO_ARG5(ctx);
-	struct goroutine g = {.g = GO_G(ctx), .tgid = tgid};
-	struct go_process *p = go_process(tgid);
-	struct go_route r = {};
-	struct {
-		__u64 at, len;
-	} s;
-	struct seg only = {};
-	struct thread *t;
-	__u16 number;
-	bool told;
-
-	if (!p || !pattern)
-		return 0; /* no pattern, no route */
-	t = bpf_map_lookup_elem(&go_goroutines, &g);
-	if (!takes_part(t)) {
-		go_ask(p);
-		return 0;
-	}
-	if (!serves(t, &only))
-		return 0;
-	if (bpf_probe_read_user(&s, sizeof(s), (void *)pattern)) {
-		go_count(G_UNREADABLE);
-		return 0;
-	}
-	if (!s.len || s.len > ROUTE_MAX) {
-		go_count(G_UNROUTED);
-		return 0;
-	}
-	barrier_var(s.len);
-	if (s.len > ROUTE_MAX || bpf_probe_read_user(r.text, s.len, (void *)s.at)) {
-		go_count(G_UNREADABLE);
-		return 0;
-	}
-	number = route_number(&r, ROUTES);
-	if (!number) {
-		go_count(G_UNROUTED);
-		return 0;
-	}
-	if (t->kind == PART_TURNS) {
-		told = serving_route(only.parent_conn, only.parent_seq, number);
-		go_count(told ? G_ROUTED : G_UNROUTED);
-		return 0;
-	}
-	told = tell(&(struct go_told){
-		.kind = TOLD_ROUTE,
-		.conn = only.parent_conn,
-		.stream = only.parent_seq,
-		.tgid = tgid,
-		.route = number,
-	});
-	if (told)
-		go_count(G_ROUTED);
-	return 0;
-}
+#include "include/go_routes.h"
 
 /* The goroutine that reads the frames of a server's connection of net/http or
  * golang.org/x/net/http2, by the *serverConn. */

@@ -1,4 +1,7 @@
 #!/usr/bin/env bash
+# Copyright The ebpfreceiver Authors
+# SPDX-License-Identifier: Apache-2.0
+#
 # Writes internal/probes/go/layouts.txt from real toolchains, which come through the Go
 # module proxy: the newest of each minor version, in order, without the one that runs this.
 set -euo pipefail

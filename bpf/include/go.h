@@ -18,6 +18,8 @@
 #define GO_ARG7(ctx) ((ctx)->r9)
 // The goroutine, a struct runtime.g *.
 #define GO_G(ctx) ((ctx)->r14)
+// At its entry, the closure that a function is called by.
+#define GO_CLOSURE(ctx) ((ctx)->dx)
 #define GO_STACK(ctx) ((ctx)->sp)
 #elif defined(__TARGET_ARCH_arm64)
 #define GO_REG(ctx, n) (((struct user_pt_regs *)(ctx))->regs[n])
@@ -29,6 +31,7 @@
 #define GO_ARG6(ctx) GO_REG(ctx, 5)
 #define GO_ARG7(ctx) GO_REG(ctx, 6)
 #define GO_G(ctx) GO_REG(ctx, 28)
+#define GO_CLOSURE(ctx) GO_REG(ctx, 26)
 #define GO_STACK(ctx) (((struct user_pt_regs *)(ctx))->sp)
 #endif
 

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfreceiver/ebpfreceiver/internal/uprobe"
+	"github.com/ebpfreceiver/ebpfreceiver/receiver/probe"
 )
 
 // attached is one executable.
@@ -51,6 +52,9 @@ func (a *attached) done() error {
 
 // answer follows where goroutines start in the programs that have asked for it.
 func (i *instrument) answer() {
+	if !i.set.Signals.Has(probe.Traces) {
+		return // it would tell parents alone
+	}
 	asked, err := i.marks.asked()
 	if err != nil {
 		i.set.Logger.Debug("What Go programs ask for cannot be read", zap.Error(err))

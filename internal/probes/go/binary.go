@@ -23,12 +23,24 @@ type binary struct {
 	noRoutes error
 	// noStreams and noCalls say why what servers of HTTP/2 call, and calls of gRPC, have no parents.
 	noStreams, noCalls error
+	// noRouters says why the routes that routers of others choose are not known.
+	noRouters []error
 }
 
 // hook is a program of the object and where to attach it.
 type hook struct {
 	program string
 	points  []uprobe.Point
+	cookie  uint64
+}
+
+// parents tells that it is for the parents of spans alone.
+func (h hook) parents() bool {
+	switch h.program {
+	case "go_hand", "go_take", "go_grpc_hand", "go_grpc_take", "go_grpc_take_old": // of clients
+		return true
+	}
+	return false
 }
 
 // The functions by name. A program that has not net/http lacks some.
@@ -64,15 +76,16 @@ func examine(open *os.File, k uprobe.Kernel) (*binary, error) {
 	if len(calls) != 1 {
 		return nil, fmt.Errorf("%s calls %s %d times, not once", newproc, runqput, len(calls))
 	}
-	b.starts = []hook{{"go_start", calls}}
+	b.starts = []hook{{"go_start", calls, 0}}
 	if route, ok := fns[serveMux]; ok {
 		points, err := routes(f, route, fns, k)
 		if err != nil {
 			b.noRoutes = err
 		} else {
-			b.hooks = append(b.hooks, hook{"go_route", points})
+			b.hooks = append(b.hooks, hook{"go_route", points, 0})
 		}
 	}
+	b.routers(f, fns, k)
 	hand, ok1 := fns[roundTrip]
 	take, ok2 := fns[write]
 	if ok1 && ok2 {
@@ -104,7 +117,7 @@ func (b *binary) enter(f *uprobe.File, k uprobe.Kernel, entries ...entry) error 
 		if err != nil {
 			return err
 		}
-		hooks = append(hooks, hook{e.program, []uprobe.Point{p}})
+		hooks = append(hooks, hook{e.program, []uprobe.Point{p}, 0})
 	}
 	b.hooks = append(b.hooks, hooks...)
 	return nil

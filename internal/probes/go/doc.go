@@ -24,9 +24,17 @@
 // which user space joins to the bytes by the number of the stream.
 //
 // One hit behind the choice of net/http.ServeMux (Go 1.22) tells the pattern of a request, which the
-// Instrument http makes http.route of. Routers of others (gorilla/mux, chi, gin, echo) keep what they
-// chose in structures that change with their versions, and are not looked into: the Instrument's
-// configuration has routes for them.
+// Instrument http makes http.route of. So does one in gin, chi, gorilla/mux and Echo, each time that such a
+// router has chosen: what nested routers of chi chose is put together as chi does. These keep it in structures
+// that change with their versions: a table tells where, made of real releases, or the program's debugging
+// information. Of a version that neither tells of there are no routes, and for other routers the Instrument's
+// configuration has them.
+//
+//   - gin: behind the call of node.getValue in Engine.handleHTTPRequest, where the result lies on the stack.
+//   - chi: behind the call of node.FindRoute in Mux.routeHTTP. The Context is where FindRoute kept its argument.
+//   - gorilla/mux: at requestWithRoute, which has the Route.
+//   - Echo: at the function that Echo.add makes around each handler. A middleware that answers by itself keeps
+//     the request from coming there, and a program's own echo.Context hides Echo's: then there is no route.
 //
 // A request is over for its goroutines when its response begins. What they send later has
 // no parent.

@@ -32,8 +32,9 @@ func Factory() probe.Factory {
 		Manifest: probe.Manifest{
 			Name:      "go",
 			Kind:      probe.Instrument,
-			Summary:   "which request a goroutine of a Go program takes part in, for the spans of all protocols",
-			Signals:   probe.Traces,
+			Summary:   "which request a goroutine of a Go program takes part in, for the spans of all protocols, and its route, for metrics, too",
+			Signals:   probe.Traces | probe.Metrics,
+			OnRequest: probe.Metrics,
 			DependsOn: []string{socketDaemon, discoveryDaemon},
 			Stability: component.StabilityLevelDevelopment,
 			Variants:  variants(),

@@ -47,6 +47,12 @@ func functions() []string {
 	for _, s := range servers {
 		names = append(names, s+readFrames, s+runHandler)
 	}
+	for _, r := range others() {
+		names = append(names, r.function)
+		if r.calls != "" {
+			names = append(names, r.calls)
+		}
+	}
 	return names
 }
 
@@ -110,7 +116,7 @@ func (b *binary) grpcCalls(f *uprobe.File, call uprobe.Func, fns map[string]upro
 	if err := b.enter(f, k, take); err != nil {
 		return err
 	}
-	b.hooks = append(b.hooks, hook{"go_grpc_hand", points})
+	b.hooks = append(b.hooks, hook{"go_grpc_hand", points, 0})
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -123,6 +124,9 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 		}
 		return nil
 	}
+	if !i.set.Signals.Has(probe.Traces) {
+		b.hooks = slices.DeleteFunc(b.hooks, hook.parents)
+	}
 	a := &attached{binary: b, log: log, path: f.Path}
 	if err := i.hook(a, open, b.hooks); err != nil {
 		log.Warn("Goroutines of a Go program are not followed", zap.Error(err))
@@ -134,6 +138,7 @@ func (i *instrument) attach(f probe.File, open *os.File) io.Closer {
 	log.Info("Goroutines of a Go program are followed", zap.String("toolchain", b.version))
 	for what, err := range map[string]error{
 		"The routes of its requests are not known":                b.noRoutes,
+		"The routes that a router of it chooses are not known":    errors.Join(b.noRouters...),
 		"What its requests of HTTP/2 are served by is not known":  b.noStreams,
 		"What its calls of gRPC are made for is not always known": b.noCalls,
 	} {
@@ -151,7 +156,7 @@ func (i *instrument) hook(a *attached, open *os.File, hooks []hook) error {
 	}
 	all := make([]uprobe.Hook, 0, len(hooks))
 	for _, h := range hooks {
-		all = append(all, uprobe.Hook{Program: i.coll.Programs[h.program], Points: h.points})
+		all = append(all, uprobe.Hook{Program: i.coll.Programs[h.program], Points: h.points, Cookie: h.cookie})
 	}
 	o := uprobe.Options{Multi: i.multi, AllowSlow: i.cfg.AllowSlowUprobes}
 	switch {

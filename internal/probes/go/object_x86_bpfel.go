@@ -225,6 +225,8 @@ type objectScratch struct {
 	Starts    uint64
 	Summaries uint32
 	Told      uint32
+	Cell      [3]uint32
+	_         [4]byte
 	From      [5]uint64
 	Rec       objectRec
 	Data      [25088]uint8
@@ -275,6 +277,10 @@ const (
 	objectProgGoHand         = "go_hand"
 	objectProgGoReads        = "go_reads"
 	objectProgGoRoute        = "go_route"
+	objectProgGoRouteChi     = "go_route_chi"
+	objectProgGoRouteEcho    = "go_route_echo"
+	objectProgGoRouteGin     = "go_route_gin"
+	objectProgGoRouteMux     = "go_route_mux"
 	objectProgGoStart        = "go_start"
 	objectProgGoStream       = "go_stream"
 	objectProgGoTake         = "go_take"
@@ -342,6 +348,10 @@ type objectProgramSpecs struct {
 	GoHand        *ebpf.ProgramSpec `ebpf:"go_hand"`
 	GoReads       *ebpf.ProgramSpec `ebpf:"go_reads"`
 	GoRoute       *ebpf.ProgramSpec `ebpf:"go_route"`
+	GoRouteChi    *ebpf.ProgramSpec `ebpf:"go_route_chi"`
+	GoRouteEcho   *ebpf.ProgramSpec `ebpf:"go_route_echo"`
+	GoRouteGin    *ebpf.ProgramSpec `ebpf:"go_route_gin"`
+	GoRouteMux    *ebpf.ProgramSpec `ebpf:"go_route_mux"`
 	GoStart       *ebpf.ProgramSpec `ebpf:"go_start"`
 	GoStream      *ebpf.ProgramSpec `ebpf:"go_stream"`
 	GoTake        *ebpf.ProgramSpec `ebpf:"go_take"`
@@ -482,6 +492,10 @@ type objectPrograms struct {
 	GoHand        *ebpf.Program `ebpf:"go_hand"`
 	GoReads       *ebpf.Program `ebpf:"go_reads"`
 	GoRoute       *ebpf.Program `ebpf:"go_route"`
+	GoRouteChi    *ebpf.Program `ebpf:"go_route_chi"`
+	GoRouteEcho   *ebpf.Program `ebpf:"go_route_echo"`
+	GoRouteGin    *ebpf.Program `ebpf:"go_route_gin"`
+	GoRouteMux    *ebpf.Program `ebpf:"go_route_mux"`
 	GoStart       *ebpf.Program `ebpf:"go_start"`
 	GoStream      *ebpf.Program `ebpf:"go_stream"`
 	GoTake        *ebpf.Program `ebpf:"go_take"`
@@ -497,6 +511,10 @@ func (p *objectPrograms) Close() error {
 		p.GoHand,
 		p.GoReads,
 		p.GoRoute,
+		p.GoRouteChi,
+		p.GoRouteEcho,
+		p.GoRouteGin,
+		p.GoRouteMux,
 		p.GoStart,
 		p.GoStream,
 		p.GoTake,

@@ -221,13 +221,14 @@ func TestLivePatterns(t *testing.T) {
 		"probes": map[string]any{"go": nil, "http": map[string]any{"sampling": map[string]any{"ratio": 0.5}}},
 	})
 	c := client(t, false)
+	asked, all := uint64(0), func(pcommon.Map) bool { return true }
 	require.Eventually(t, func() bool {
 		// Where goroutines start is followed when one of them has chosen a route.
 		ask(t, c, "GET", fmt.Sprint("http://127.0.0.1:", port, "/late", first), "")
+		asked++
 		return r.Measured("http.server.request.duration", by("/late/{x}")) > 0
 	}, 20*time.Second, 100*time.Millisecond)
-	time.Sleep(time.Second)
-	all := func(pcommon.Map) bool { return true }
+	require.Eventually(t, func() bool { return r.Measured("http.server.request.duration", all) == asked }, 20*time.Second, 50*time.Millisecond)
 	before, beforeAll := r.Measured("http.server.request.duration", by("/late/{x}")), r.Measured("http.server.request.duration", all)
 	want, spans := map[string]int{}, map[string]int{}
 	for _, q := range requests {

@@ -40,9 +40,25 @@ func (r *router) learn(source stream.Routes, number uint16) int32 {
 	return at
 }
 
+// What the text of a route is, by its first byte, enum route_kind of bpf/include/go_routes.h: else it
+// is a pattern of Go's ServeMux.
+const (
+	plainRoute = 1
+	chiRoute   = 2
+)
+
 // pathOf is the path in a pattern of Go's ServeMux, "[METHOD ][HOST]/[PATH]": http.route has
-// neither method nor host.
+// neither method nor host. Of other routers it is their own template of the path.
 func pathOf(pattern string) string {
+	if pattern == "" {
+		return ""
+	}
+	switch pattern[0] {
+	case plainRoute:
+		return pattern[1:]
+	case chiRoute:
+		return joined(pattern[1:])
+	}
 	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
 		pattern = strings.TrimLeft(pattern[i:], " \t")
 	}
@@ -50,6 +66,18 @@ func pathOf(pattern string) string {
 		return pattern[i:]
 	}
 	return ""
+}
+
+// joined is the pattern that nested routers of chi come to: behind the "/*" of one begins what the next
+// one chose, and a slash at the end means nothing.
+func joined(patterns string) string {
+	for strings.Contains(patterns, "/*/") {
+		patterns = strings.ReplaceAll(patterns, "/*/", "/")
+	}
+	if patterns == "/" {
+		return patterns
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(patterns, "//"), "/")
 }
 
 // route is that which is configured for the path, else the one that the program chose.

@@ -14,6 +14,9 @@ func TestPathOf(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"/users/{id}": "/users/{id}", "GET /users/{id}": "/users/{id}", "GET \t /": "/", "example.com/a/": "/a/",
 		"POST [::1]/a/{b...}": "/a/{b...}", "/{$}": "/{$}", "GET": "", "": "", "example.com": "",
+		"\x01/users/:id": "/users/:id", "\x01/a b/{x:[^ ]+}": "/a b/{x:[^ ]+}", "\x01": "",
+		"\x02/": "/", "\x02/users/{id}": "/users/{id}", "\x02/api/*/users/": "/api/users", "\x02/a/*/*/*/b": "/a/b",
+		"\x02/api/*/": "/api", "\x02/files/*": "/files/*", "\x02/a//": "/a",
 	} {
 		assert.Equal(t, want, pathOf(pattern), pattern)
 	}
