@@ -15,7 +15,7 @@ const (
 	maxQueryBytes = 2 << 20
 )
 
-// queryKey knows a raw text by two independent hashes, so that literals, which may be
+// queryKey knows the shape of a text by two independent hashes, so that literals, which may be
 // secret, are not kept.
 type queryKey struct {
 	one, two uint64
@@ -23,12 +23,13 @@ type queryKey struct {
 	cut      bool
 }
 
-// cache remembers what texts say: the lexer runs once for those that come again.
+// cache remembers what texts say: the lexer runs once for those whose shape comes again.
 type cache struct {
 	dialect     sqllexer.DBMSType
 	seeds       [2]maphash.Seed
 	young, old  map[queryKey]*query
 	bytes       int // of the young ones
+	shape       []byte
 	hits, lexed uint64
 }
 
@@ -41,7 +42,9 @@ func newCache(dialect sqllexer.DBMSType) *cache {
 
 // get returns what a text says. The texts that were not asked for lately make room.
 func (c *cache) get(text []byte, cut bool) *query {
-	k := queryKey{maphash.Bytes(c.seeds[0], text), maphash.Bytes(c.seeds[1], text), len(text), cut}
+	c.shape = shape(c.shape[:0], text, cut)
+	k := queryKey{maphash.Bytes(c.seeds[0], c.shape), maphash.Bytes(c.seeds[1], c.shape), len(c.shape), cut}
+	clear(c.shape)
 	if q := c.young[k]; q != nil {
 		c.hits++
 		return q
