@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/ebpfreceiver/ebpfreceiver/internal/timeslice"
 )
 
 // kind is what a slice measures. Without a pipeline nothing is attached.
@@ -45,6 +47,7 @@ const (
 	nameSome    = "metrics, 1 % spans"
 	nameAll     = "metrics, every span"
 	namePlain   = "metrics, every span, no gzip"
+	nameShort   = "metrics, every span, slices of 0.1 ms"
 	nameHost    = "all processes: 1 % spans"
 	nameKernel  = "kernel instruments"
 )
@@ -65,9 +68,13 @@ func (w *workload) kinds(o options) []*kind {
 		{name: nameMetrics, with: of(setup{})},
 		{name: nameSome, with: of(setup{spans: true, ratio: 0.01})},
 		{name: nameAll, with: of(setup{spans: true, ratio: 1})},
-		{name: namePlain, with: of(setup{spans: true, ratio: 1, plain: true})},
+	}
+	if timeslice.Set(timeslice.Min) == nil { // else the kernel knows no such slices
+		kinds = append(kinds, &kind{name: nameShort, with: of(setup{spans: true, ratio: 1, slice: timeslice.Min})})
+		_ = timeslice.Set(0)
 	}
 	if w.name == "nginx" {
+		kinds = append(kinds, &kind{name: namePlain, with: of(setup{spans: true, ratio: 1, plain: true})})
 		kinds = append(kinds, &kind{name: nameKernel, with: of(setup{only: kernelInstruments()})})
 		for name := range strings.FieldsFuncSeq(o.apart, isComma) {
 			kinds = append(kinds, &kind{name: "only " + name, with: of(setup{only: []string{name}})})
@@ -86,7 +93,7 @@ func (w *workload) kinds(o options) []*kind {
 func isComma(r rune) bool { return r == ',' }
 
 func bench(ctx context.Context, o options) error {
-	_, sink, endSink, err := self(-1, nil, "-sink", fmt.Sprintf("-nice=%d", o.nice))
+	_, sink, endSink, err := self(-1, nil, "-sink")
 	if err != nil {
 		return err
 	}
@@ -227,7 +234,7 @@ func (w *workload) fullSpeed(ctx context.Context, o options, kinds []*kind) erro
 
 // atRate measures latencies, without probes and with all that there are.
 func (w *workload) atRate(ctx context.Context, o options, kinds []*kind) error {
-	chosen := slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.with != nil && k.name != nameAll && k.name != namePlain })
+	chosen := slices.DeleteFunc(slices.Clone(kinds), func(k *kind) bool { return k.with != nil && k.name != nameAll && k.name != nameShort })
 	p, end, err := paced(driverOf(w), w.address, o.rate)
 	if err != nil {
 		return err
@@ -264,6 +271,11 @@ func (k *kind) attached(ctx context.Context, do func() error) error {
 		if err := k.pipeline.Resume(ctx); err != nil {
 			return err
 		}
+		// The limit itself is the process's, and would be that of the other kinds as well.
+		if err := timeslice.Set(k.with.slice); err != nil {
+			return err
+		}
+		defer func() { _ = timeslice.Set(0) }()
 	}
 	time.Sleep(settle)
 	if err := errors.Join(do(), ctx.Err()); err != nil || k.pipeline == nil {

@@ -29,10 +29,6 @@ func start(cmd *exec.Cmd) (end func(), err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", cmd.Path, err)
 	}
-	// What is measured runs as usual, whatever this process does: see -nice.
-	if err := unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, 0); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", cmd.Path, err), cmd.Process.Kill(), cmd.Wait())
-	}
 	done := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(done) }()
 	return func() {
@@ -78,24 +74,6 @@ func on(cpu int, name string, args ...string) *exec.Cmd {
 	}
 	cmd.Stderr = os.Stderr
 	return cmd
-}
-
-// niced gives way to other processes, as "nice" does. Threads that are begun later inherit it.
-func niced(by int) error {
-	threads, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return err
-	}
-	for _, t := range threads {
-		id, err := strconv.Atoi(t.Name())
-		if err != nil {
-			return err
-		}
-		if err := unix.Setpriority(unix.PRIO_PROCESS, id, by); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("priority of a thread: %w", err)
-		}
-	}
-	return nil
 }
 
 func freePort() (int, error) {

@@ -28,7 +28,6 @@ import (
 
 type options struct {
 	programs  bool
-	nice      int
 	rounds    int
 	slice     time.Duration
 	rate      int
@@ -55,7 +54,6 @@ func main() {
 	flag.StringVar(&o.markdown, "markdown", "", "write the tables into this file, between its marks")
 	flag.StringVar(&o.compare, "compare", "", "fail if figures are worse than those in this file, which -json wrote")
 	flag.Float64Var(&o.tolerance, "tolerance", 0.1, "how much worse a ratio may be: the share of it")
-	flag.IntVar(&o.nice, "nice", 0, "let the receivers and exporters give way to other processes: their niceness")
 	flag.BoolVar(&o.programs, "programs", false, "show what each BPF program takes")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the receivers and exporters to this file")
 	sink := flag.Bool("sink", false, "only run the sink (used internally)")
@@ -63,10 +61,6 @@ func main() {
 	driver := flag.String("drive", "", "only run a load (used internally)")
 	address := flag.String("address", "", "of what is loaded (used internally)")
 	flag.Parse()
-	if err := niced(o.nice); err != nil {
-		fmt.Fprintln(os.Stderr, "loadbench:", err)
-		os.Exit(1)
-	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {

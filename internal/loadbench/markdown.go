@@ -53,7 +53,7 @@ func (r *report) tables() string {
 		}},
 	} {
 		fmt.Fprintf(&b, "\n### %s\n\n", t.title)
-		names := []string{nameBare, nameAgain, nameMetrics, nameSome, nameAll, namePlain, nameKernel, nameHost}
+		names := []string{nameBare, nameAgain, nameMetrics, nameSome, nameAll, nameShort, namePlain, nameKernel, nameHost}
 		row(append([]string{""}, names...)...)
 		row(slices.Repeat([]string{"---"}, len(names)+1)...)
 		for _, w := range r.Workloads {
@@ -74,7 +74,7 @@ func (r *report) tables() string {
 	}
 	if r.Rate > 0 {
 		fmt.Fprintf(&b, "\n### Latency at %d operations per second, µs\n\n", r.Rate)
-		row("", "p50 without", "p50 added by every span", "the same, A/A", "p99 without", "p99 added by every span", "without gzip", "A/A")
+		row("", "p50 without", "p50 added by every span", "the same, A/A", "p99 without", "p99 added by every span", "with slices of 0.1 ms", "A/A")
 		row(slices.Repeat([]string{"---"}, 8)...)
 		plain := func(f *figures) string {
 			if f == nil {
@@ -88,11 +88,11 @@ func (r *report) tables() string {
 			if all == nil || all.P50Added == nil || again == nil || again.P50Added == nil {
 				continue
 			}
-			unpacked := "–"
-			if l := w.line(namePlain); l != nil && l.P99Added != nil {
-				unpacked = added(l.P99Added)
+			short := "–"
+			if l := w.line(nameShort); l != nil && l.P99Added != nil {
+				short = added(l.P99Added)
 			}
-			row(w.Workload, plain(bare.P50), added(all.P50Added), added(again.P50Added), plain(bare.P99), added(all.P99Added), unpacked, added(again.P99Added))
+			row(w.Workload, plain(bare.P50), added(all.P50Added), added(again.P50Added), plain(bare.P99), added(all.P99Added), short, added(again.P99Added))
 		}
 	}
 	b.WriteString("\n### Events of the Instrument, over all slices\n\n")

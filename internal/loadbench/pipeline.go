@@ -43,10 +43,11 @@ type pipeline struct {
 // setup is what a receiver runs with.
 type setup struct {
 	spans   bool
-	ratio   float64  // of traces that are kept
-	only    []string // probes; all by default
-	without string   // a probe that is left out
-	plain   bool     // no gzip, as to a collector or an agent on the same host
+	ratio   float64       // of traces that are kept
+	only    []string      // probes; all by default
+	without string        // a probe that is left out
+	plain   bool          // no gzip, as to a collector or an agent on the same host
+	slice   time.Duration // as limits::slice
 	targets []discovery.Selector
 }
 
@@ -68,7 +69,10 @@ func newPipeline(ctx context.Context, sink string, with setup) (_ *pipeline, err
 		}
 	}()
 	telemetry := componenttest.NewNopTelemetrySettings()
-	telemetry.MeterProvider = metric.NewMeterProvider(metric.WithReader(p.reader))
+	// As a collector has it by default (level "normal"): sizes of batches in bytes, which take a
+	// look at each span, are not counted.
+	sizes := metric.NewView(metric.Instrument{Name: "otelcol_*_size_bytes"}, metric.Stream{Aggregation: metric.AggregationDrop{}})
+	telemetry.MeterProvider = metric.NewMeterProvider(metric.WithReader(p.reader), metric.WithView(sizes))
 	if telemetry.Logger, err = zap.NewProduction(zap.IncreaseLevel(zap.WarnLevel)); err != nil {
 		return nil, err
 	}
@@ -142,6 +146,7 @@ func newPipeline(ctx context.Context, sink string, with setup) (_ *pipeline, err
 			CollectionInterval: 10 * time.Second,
 			FailUnsupported:    true,
 			Probes:             chosen,
+			Requested:          with.only != nil,
 			Selection:          selection,
 			Retry:              emit.DefaultRetryConfig(),
 			Version:            "bench",
