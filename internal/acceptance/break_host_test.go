@@ -134,12 +134,17 @@ func selfPath(t testing.TB) string {
 // memoryGroup makes a control group with that limit, in bytes.
 func memoryGroup(t *testing.T, limit int) string {
 	t.Helper()
-	for root, file := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
-		dir := filepath.Join(root, fmt.Sprintf("break-%d", os.Getpid()))
+	for _, version := range []struct{ root, file string }{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
+		dir := filepath.Join(version.root, fmt.Sprintf("break-%d", os.Getpid()))
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(limit)), 0o644); err != nil {
+		f, err := os.OpenFile(filepath.Join(dir, version.file), os.O_WRONLY, 0) // the kernel makes it; /sys/fs/cgroup may be none
+		if err == nil {
+			_, err = f.WriteString(strconv.Itoa(limit))
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
 			require.NoError(t, os.Remove(dir))
 			continue
 		}

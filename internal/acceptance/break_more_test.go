@@ -43,6 +43,7 @@ func TestBreakManyShortConnections(t *testing.T) {
 // what there is to see as well.
 func TestBreakOtherAgents(t *testing.T) {
 	live(t)
+	livetest.Tracefs(t) // which these need
 	livetest.CheckLeaks(t)
 	n := startNginx(t, noBackend)
 	others := func() (all []*child) {

@@ -140,6 +140,16 @@ func mean(of []time.Duration) (sum time.Duration) {
 	return sum / time.Duration(max(1, len(of)))
 }
 
+// copied puts a program of the system into a folder, where nothing else runs it.
+func copied(t testing.TB, name, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(program(t, name))
+	require.NoError(t, err)
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(path, text, 0o700))
+	return path
+}
+
 // Short processes, as fast as 20,000 in two minutes, with every Instrument: all are counted, what
 // the kernel and the collector keep of them is given back, and memory does not grow.
 // EBPFRECEIVER_SHORT=20000 runs that many.
@@ -150,10 +160,7 @@ func TestShortProcesses(t *testing.T) {
 		_, err := fmt.Sscan(text, &n)
 		require.NoError(t, err)
 	}
-	program := filepath.Join(t.TempDir(), "short")
-	text, err := os.ReadFile("/bin/true")
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, text, 0o700))
+	program := copied(t, "true", t.TempDir())
 	// Each process makes thirty different calls: all tables have the sizes that they have by default.
 	c := startCollector(t, "collection_interval: 1s\n"+everyInstrument())
 	c.countOnly = true
@@ -191,7 +198,6 @@ func TestShortProcesses(t *testing.T) {
 	for end := time.Now().Add(10 * time.Second); !complete() && time.Now().Before(end); {
 		time.Sleep(200 * time.Millisecond)
 	}
-	end := resident(t, c.pid())
 	unseen := maps.Clone(pids)
 	for _, e := range c.eventsOf(func(e event) bool { return e.name == "process.exit" }) {
 		delete(unseen, e.attrs["process.pid"].(int64))
@@ -232,12 +238,50 @@ func TestShortProcesses(t *testing.T) {
 	assert.NotEmpty(t, c.pointsOf("process.context_switches", func(attrs) bool { return true }), "the others go on")
 	assert.Zero(t, series("process.context_switches"))
 	assert.Zero(t, series("process.paging.faults"))
-	left := kept(t, pids)
+	left, end := kept(t, pids), resident(t, c.pid())
 	t.Logf("%d processes in %v; resident %d MiB at half, %d MiB at the end; left in the kernel: %v", n, took.Round(time.Millisecond), half>>20, end>>20, left)
 	for name, count := range left {
 		assert.Zero(t, count, "%s keeps what ended", name)
 	}
 	assert.Less(t, end-half, 32<<20)
+}
+
+// The end of a process that is a target is the same to all Instruments that look at it, also
+// of one that lasts no longer than a moment.
+func TestEndsOfTargets(t *testing.T) {
+	live(t)
+	program := copied(t, "sh", t.TempDir())
+	c := startCollector(t, "collection_interval: 1s\ntargets: [{exe: "+program+"}]\nprobes: {memory: {}, process: {}, scheduler: {}, signals: {}}\n")
+	const n = 50
+	pids := map[int64]bool{}
+	for range n {
+		cmd := exec.Command(program, "-c", "kill -KILL $$")
+		require.Error(t, cmd.Run())
+		pids[int64(cmd.Process.Pid)] = true
+	}
+	said := func(name string) int {
+		return len(c.eventsOf(func(e event) bool {
+			pid, _ := e.attrs["process.pid"].(int64)
+			return e.name == name && pids[pid] && strings.Contains(e.body, "SIGKILL, which it sent itself")
+		}))
+	}
+	series := func(metric string) int {
+		found := map[any]bool{}
+		for _, p := range c.pointsOf(metric, func(attrs) bool { return true }) {
+			if pid, _ := p.resource["process.pid"].(int64); pids[pid] {
+				found[pid] = true
+			}
+		}
+		return len(found)
+	}
+	counts := func() [4]int {
+		return [4]int{said("ebpf.process.signal"), said("process.exit"), series("process.paging.faults"), series("process.context_switches")}
+	}
+	want := [4]int{n, n, n, n}
+	for end := time.Now().Add(10 * time.Second); counts() != want && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	assert.Equal(t, want, counts(), "signals, exits, faults, switches")
 }
 
 // kept counts what the maps whose keys begin with a process still have of those.

@@ -106,8 +106,8 @@ func (c *collector) settle(t testing.TB) map[string]account {
 			time.Sleep(200 * time.Millisecond)
 			return false
 		}
-		// Longer than the probes take to report what they held back.
-		return time.Since(since) > 1500*time.Millisecond
+		// Longer than a loop sleeps, and than the probes take to report what they held back.
+		return time.Since(since) > 2200*time.Millisecond
 	})
 	t.Logf("accounts: %+v", before)
 	return before

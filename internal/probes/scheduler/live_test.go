@@ -139,7 +139,7 @@ func TestAgainstSchedstat(t *testing.T) {
 		assert.InEpsilon(t, want.on, metrics.Values(metricOn, pid)[""], 0.05)
 		latency := metrics.Points(metricLatency, pid)
 		require.Len(t, latency, 1)
-		assert.InEpsilon(t, want.delay, latency[0].Sum(), 0.001)
+		assert.InEpsilon(t, want.delay, latency[0].Sum(), 0.005) // one wait may be under way
 		assert.Greater(t, want.delay, 0.1)
 		off := metrics.Values(metricOff, pid)
 		total := off[attrType+"=voluntary"] + off[attrType+"=involuntary"]
