@@ -77,8 +77,11 @@ func mmsg(call uintptr, fd int, b []byte, flags uintptr) (int, error) {
 	if errno != 0 {
 		return 0, errno
 	}
-	moved := 0
+	moved, half := 0, (len(b)+1)/2
 	for i := range int(n) {
+		if i > 0 && moved < half { // more came after the first half was left unfilled
+			copy(b[moved:], b[half:half+int(hdrs[i].len)])
+		}
 		moved += int(hdrs[i].len)
 	}
 	return moved, nil
@@ -86,7 +89,7 @@ func mmsg(call uintptr, fd int, b []byte, flags uintptr) (int, error) {
 
 func sendmmsg(fd int, b []byte) (int, error) { return mmsg(unix.SYS_SENDMMSG, fd, b, 0) }
 
-// recvmmsg fills the second half only when the first one is full.
+// recvmmsg fills the second half when the first one is full, or when more comes meanwhile.
 func recvmmsg(fd int, b []byte) (int, error) {
 	return mmsg(unix.SYS_RECVMMSG, fd, b[:min(len(b), 64)], unix.MSG_WAITFORONE)
 }
@@ -143,7 +146,7 @@ func sendfile(fd int, b []byte) error {
 	}
 	offset := int64(0)
 	for offset < int64(len(b)) {
-		if _, err := unix.Sendfile(fd, int(f.Fd()), &offset, len(b)-int(offset)); err != nil {
+		if _, err := unix.Sendfile(fd, int(f.Fd()), &offset, len(b)-int(offset)); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
@@ -165,10 +168,10 @@ func splice(fd int, b []byte) error {
 		b = b[n:]
 		for n > 0 {
 			moved, err := unix.Splice(pipe[0], nil, fd, nil, n, 0)
-			if err != nil {
+			if err != nil && !errors.Is(err, unix.EINTR) {
 				return err
 			}
-			n -= int(moved)
+			n -= int(max(moved, 0))
 		}
 	}
 	return nil
@@ -269,8 +272,13 @@ type conn struct {
 	w  *way
 }
 
+// Read goes on after a signal, as Go's runtime sends them to its threads: kernels differ in which
+// calls they begin again by themselves.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.w.read(c.fd, b)
+	for errors.Is(err, unix.EINTR) {
+		n, err = c.w.read(c.fd, b)
+	}
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
@@ -280,10 +288,10 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) Write(b []byte) (int, error) {
 	for at := 0; at < len(b); {
 		n, err := c.w.write(c.fd, b[at:])
-		if err != nil {
+		at += max(n, 0)
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return at, err
 		}
-		at += n
 	}
 	return len(b), nil
 }

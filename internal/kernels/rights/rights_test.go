@@ -201,7 +201,7 @@ func TestRights(t *testing.T) {
 	var found *support.Rights
 	for again := range 5 {
 		// Seven receivers start at once: on a busy machine one may come too late for what it is to see.
-		if more, found = compare(watch(t, exe, sets...), exact, k); again == 4 || assert.ObjectsAreEqual(known, found) && more.Stopped == nil && more.Blind == nil {
+		if more, found = compare(watch(t, exe, sets...), exact, k); again == 4 || assert.ObjectsAreEqual(known.Capabilities, found.Capabilities) && more.Stopped == nil && more.Blind == nil {
 			break
 		}
 		t.Log("not what is on record; once more: ", more, found)
@@ -217,7 +217,8 @@ func TestRights(t *testing.T) {
 	if found.Kernel != known.Kernel || found.Arch != known.Arch {
 		t.Skipf("the record is of kernel %s, %s", known.Kernel, known.Arch)
 	}
-	assert.Equal(t, known, found)
+	// Two kernels of one release may run other variants, as a vendor refuses some, and need the same.
+	assert.Equal(t, known.Capabilities, found.Capabilities, "with the variants %v; on record are %v", found.Variants, known.Variants)
 }
 
 // compare tells what the second, which has exactly the capabilities in question, lacks of
