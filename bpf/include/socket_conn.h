@@ -30,11 +30,33 @@ struct h2 {
 	__u8 head[10]; /* of a header that comes in pieces, as far as it was seen */
 };
 
+/* What a socket is known by from outside; an IPv4 address is in the first bytes. */
+struct address {
+	__u8 laddr[16];
+	__u8 raddr[16];
+	__u32 netns;
+	__u16 family;
+	__u16 lport;
+	__u16 rport;
+	__u16 zero;
+};
+
 struct conn {
 	__u64 id;
 	__u64 start;
+	union {
+		struct address address;
+		struct { /* its members */
+			__u8 laddr[16];
+			__u8 raddr[16];
+			__u32 netns;
+			__u16 family;
+			__u16 lport;
+			__u16 rport;
+			__u16 zero;
+		};
+	};
 	__u32 tgid;
-	__u32 netns;
 	__u8 state;
 	__u8 role;
 	__u8 proto;
@@ -43,14 +65,9 @@ struct conn {
 	__u8 known[2];	 /* this direction has been seen */
 	__u8 last_len[2];
 	__u8 fin_sent;
-	__u16 family;
-	__u16 lport;
-	__u16 rport;
 	__u16 lost;
 	__u8 pending;	 /* its process was not decided on when it was last looked at */
 	__u8 secret;	 /* in a request that may carry a password, until the other side's turn */
-	__u8 laddr[16];
-	__u8 raddr[16];
 	__u32 version;	 /* odd while a program changes the state: for the sweep */
 	__u32 next[2];	 /* sequence number after what was reported or stored */
 	__u32 swept;	 /* the same for the sweep, which alone writes it */

@@ -90,7 +90,7 @@ __noinline int tls_ended(struct conn *c, int newstate, bool failed)
 		ended(p, &q, TCP_ESTABLISHED, newstate, failed);
 	}
 	if (newstate == TCP_CLOSE)
-		bpf_map_delete_elem(&tls_conns, &id);
+		tls_delete(p, id);
 	return 0;
 }
 

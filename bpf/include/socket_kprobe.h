@@ -7,6 +7,8 @@
 #ifndef __EBPFRECEIVER_SOCKET_KPROBE_H
 #define __EBPFRECEIVER_SOCKET_KPROBE_H
 
+#include "kernel/address.h"
+
 /* By the address of the socket's struct sock. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -38,22 +40,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct copy);
 } socket_copies SEC(".maps");
-
-/* What fill_address does, for any socket. */
-static __always_inline void read_address(struct conn *c, const struct sock *sk)
-{
-	c->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	c->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
-	c->rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	c->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	if (c->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&c->laddr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
-		BPF_CORE_READ_INTO(&c->raddr, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
-	} else {
-		BPF_CORE_READ_INTO((__u32 *)c->laddr, sk, __sk_common.skc_rcv_saddr);
-		BPF_CORE_READ_INTO((__u32 *)c->raddr, sk, __sk_common.skc_daddr);
-	}
-}
 
 /* What conn_of does, with the hash. */
 static __always_inline struct conn *hashed_conn_of(struct sock *sk)
@@ -102,7 +88,7 @@ static __always_inline struct conn *hashed_conn_of(struct sock *sk)
 	c->tgid = tgid;
 	c->start = start;
 	c->pending = 1;
-	read_address(c, sk);
+	READ_ADDRESS(c, sk); /* as fill_address */
 	c->end = read_end(sk);
 	return c;
 }

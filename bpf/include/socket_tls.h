@@ -45,6 +45,23 @@ struct {
 	__type(value, struct conn);
 } tls_conns SEC(".maps");
 
+/* The numbers of plaintext connections by their sockets, for libraries whose objects tell
+ * which socket they use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address);
+	__type(value, __u64);
+} tls_sockets SEC(".maps");
+
+/* Nothing more comes of a plaintext connection. */
+static __always_inline void tls_delete(const struct conn *c, __u64 id)
+{
+	bpf_map_delete_elem(&tls_sockets, &c->address);
+	bpf_map_delete_elem(&tls_conns, &id);
+}
+
 /* Where a new one is put together, by direction as in socket_scratch. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -146,19 +163,15 @@ __noinline int tls_open(struct conn *c, __u32 d)
 	fresh->id = id;
 	fresh->start = c->start;
 	fresh->tgid = tgid = c->tgid;
-	fresh->netns = c->netns;
 	fresh->state = S_PLAINTEXT;
 	fresh->pending = 1;
-	fresh->family = c->family;
-	fresh->lport = c->lport;
-	fresh->rport = c->rport;
+	fresh->address = c->address;
 	fresh->end = c->end;
-	__builtin_memcpy(fresh->laddr, c->laddr, 16);
-	__builtin_memcpy(fresh->raddr, c->raddr, 16);
 	if (bpf_map_update_elem(&tls_conns, &id, fresh, BPF_NOEXIST)) {
 		count(C_LOST_STORAGE);
 		return 0;
 	}
+	bpf_map_update_elem(&tls_sockets, &fresh->address, &id, BPF_ANY);
 	c->plain = id;
 	c->epoch = tls_epoch(tgid);
 	c->misses = 0; /* of a new plaintext it is told anew */
@@ -202,7 +215,7 @@ __noinline int tls_forget(struct conn *c)
 	tallies_end(p, ALL_TALLIES);
 	if (p->role != ROLE_UNKNOWN)
 		tell_end(p, REC_CLOSED | REC_LEFT);
-	bpf_map_delete_elem(&tls_conns, &id);
+	tls_delete(p, id);
 	return 0;
 }
 

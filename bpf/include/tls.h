@@ -83,6 +83,14 @@ static __always_inline void give_slot(struct conn *c)
 		__sync_lock_test_and_set(&s->busy[c->slot & (SCRATCHES - 1)], 0);
 }
 
+/* Notes that the object belongs to a plaintext connection, which c is of the number id. */
+static __always_inline void tls_own(struct conn *c, __u64 id, const struct tls_key *key, __u64 known)
+{
+	c->owner = key->object;
+	if (id != known)
+		bpf_map_update_elem(&tls_objects, key, &id, BPF_ANY);
+}
+
 /* The connection that an object belongs to is settled when it is first used, by the
  * encrypted socket that the thread used last: within the same call, or, where a
  * program moves the records itself, just before. It stays so until the socket sends
@@ -101,9 +109,7 @@ __noinline __u64 tls_join(__u64 object, __u64 id)
 	c = bpf_map_lookup_elem(&tls_conns, &last);
 	if (!c || (c->owner && c->owner != object))
 		return id;
-	c->owner = object;
-	if (last != id)
-		bpf_map_update_elem(&tls_objects, &key, &last, BPF_ANY);
+	tls_own(c, last, &key, id);
 	return last;
 }
 
@@ -142,8 +148,12 @@ static __always_inline bool tls_captured(struct conn *c, __u32 tgid)
 	}
 }
 
+/* A library's way to find an object's connection when it is used first, as tls_join. */
+typedef __u64 (*tls_joiner)(__u64 object, __u64 id);
+
 /* The object's connection; null when none is known. */
-static __always_inline struct conn *tls_conn_of(__u64 object, __u32 tgid, const struct tls_thread *t)
+static __always_inline struct conn *tls_conn_of(__u64 object, __u32 tgid, const struct tls_thread *t,
+						tls_joiner join)
 {
 	struct conn *c;
 	__u64 id;
@@ -159,7 +169,7 @@ static __always_inline struct conn *tls_conn_of(__u64 object, __u32 tgid, const 
 	c = bpf_map_lookup_elem(&tls_conns, &id);
 	if (c && !c->fin_sent)
 		return c;
-	id = tls_join(object, id);
+	id = join(object, id);
 	return bpf_map_lookup_elem(&tls_conns, &id);
 }
 
@@ -184,9 +194,10 @@ static __always_inline struct hitting hitting(void)
 
 /* The connection for a run of plaintext, with a scratch buffer; null when it goes
  * nowhere. */
-static __always_inline struct conn *plaintext_conn(const struct hitting *h, __u64 object)
+static __always_inline struct conn *plaintext_conn(const struct hitting *h, __u64 object,
+						   tls_joiner join)
 {
-	struct conn *c = tls_conn_of(object, h->tgid, h->t);
+	struct conn *c = tls_conn_of(object, h->tgid, h->t, join);
 
 	if (!c) {
 		tls_count(T_UNJOINED);
@@ -205,7 +216,8 @@ static __always_inline struct conn *plaintext_conn(const struct hitting *h, __u6
 }
 
 /* Takes a run of plaintext, at buf in the process's memory. */
-static __always_inline void plaintext(const struct hitting *h, __u64 object, int d, __u64 buf, __u64 len)
+static __always_inline void plaintext_by(tls_joiner join, const struct hitting *h, __u64 object, int d,
+					 __u64 buf, __u64 len)
 {
 	struct source src = {.in_place = true};
 	__u32 n = len, seq, other;
@@ -213,7 +225,7 @@ static __always_inline void plaintext(const struct hitting *h, __u64 object, int
 
 	if (!len || len > 1 << 30)
 		return;
-	c = plaintext_conn(h, object);
+	c = plaintext_conn(h, object, join);
 	if (!c)
 		return;
 	src.at.base = buf;
@@ -224,6 +236,11 @@ static __always_inline void plaintext(const struct hitting *h, __u64 object, int
 	c->passed[d] = seq + n;
 	c->version++;
 	give_slot(c);
+}
+
+static __always_inline void plaintext(const struct hitting *h, __u64 object, int d, __u64 buf, __u64 len)
+{
+	plaintext_by(tls_join, h, object, d, buf, len);
 }
 
 static __always_inline void plaintext_sweep(struct conn *c)

@@ -6,6 +6,51 @@
 #define __EBPFRECEIVER_TLS_GO_H
 
 #include "go.h"
+#include "kernel/address.h"
+#include "kernel/fd.h"
+
+/* The descriptor of a Conn: its first member is a net.Conn (its type, and where it is), mostly a
+ * *net.TCPConn, whose only member is a *netFD, which begins with a poll.FD: fdMutex of 16 bytes,
+ * then Sysfd (src/internal/poll/fd_unix.go of Go). What is something else reads as no descriptor of
+ * a socket, or as one that nobody encrypts. */
+#define GO_CONN_DATA 8
+#define GO_SYSFD 16
+
+static __always_inline __u64 go_word(__u64 at)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)at);
+	return word;
+}
+
+/* The connection of a Conn, by the socket that it uses. What the thread used last may be another
+ * one's: a goroutine that waits for a processor at the end of its system call goes on in any thread.
+ * That is asked where the Conn uses something that wraps the socket. */
+__noinline __u64 tls_go_join(__u64 object, __u64 id)
+{
+	struct tls_key key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
+	__u64 fd = go_word(go_word(go_word(object + GO_CONN_DATA)) + GO_SYSFD), ino, found, *known;
+	struct address a = {};
+	struct conn *c;
+	struct sock *sk;
+
+	if (fd >> 31)
+		return tls_join(object, id);
+	sk = sock_of(fd, SOCK_STREAM, &ino);
+	if (!sk)
+		return tls_join(object, id);
+	READ_ADDRESS(&a, sk);
+	known = bpf_map_lookup_elem(&tls_sockets, &a);
+	if (!known)
+		return tls_join(object, id);
+	found = *known;
+	c = bpf_map_lookup_elem(&tls_conns, &found);
+	if (!c)
+		return tls_join(object, id);
+	tls_own(c, found, &key, id);
+	return found;
+}
 
 /* At the call of memmove(to, from, n) in (*Conn).Read, which copies from the record
  * that was decrypted. The cookie tells how far above the stack pointer the Conn is. */
@@ -20,7 +65,7 @@ int tls_go_read(struct pt_regs *ctx)
 		return 0;
 	if (bpf_probe_read_user(&object, sizeof(object), (void *)home))
 		return 0;
-	plaintext(&h, object, RX, GO_ARG2(ctx), GO_ARG3(ctx));
+	plaintext_by(tls_go_join, &h, object, RX, GO_ARG2(ctx), GO_ARG3(ctx));
 	return 0;
 }
 
@@ -32,13 +77,12 @@ int tls_go_write(struct pt_regs *ctx)
 
 	hit();
 	if (!h.ignored)
-		plaintext(&h, GO_ARG1(ctx), TX, GO_ARG3(ctx), GO_ARG4(ctx));
+		plaintext_by(tls_go_join, &h, GO_ARG1(ctx), TX, GO_ARG3(ctx), GO_ARG4(ctx));
 	return 0;
 }
 
 /* A handshake is under way: the first message of the other side has just been read, so
- * the Conn's connection is the one that this thread used last. Its address may have been
- * that of another Conn. All of the states of a handshake begin with the Conn. */
+ * the connection is one of TLS. The Conn's address may have been that of another Conn. All of the states of a handshake begin with the Conn. */
 SEC("uprobe")
 int tls_go_handshake(struct pt_regs *ctx)
 {
@@ -48,7 +92,7 @@ int tls_go_handshake(struct pt_regs *ctx)
 	if (bpf_probe_read_user(&key.object, sizeof(key.object), (void *)GO_ARG1(ctx)))
 		return 0;
 	bpf_map_delete_elem(&tls_objects, &key);
-	tls_join(key.object, 0);
+	tls_go_join(key.object, 0);
 	return 0;
 }
 

@@ -14,11 +14,20 @@ import (
 )
 
 type objectConn struct {
-	_               structs.HostLayout
-	Id              uint64
-	Start           uint64
+	_       structs.HostLayout
+	Id      uint64
+	Start   uint64
+	Address struct {
+		_      structs.HostLayout
+		Laddr  [16]uint8
+		Raddr  [16]uint8
+		Netns  uint32
+		Family uint16
+		Lport  uint16
+		Rport  uint16
+		Zero   uint16
+	}
 	Tgid            uint32
-	Netns           uint32
 	State           uint8
 	Role            uint8
 	Proto           uint8
@@ -27,14 +36,10 @@ type objectConn struct {
 	Known           [2]uint8
 	LastLen         [2]uint8
 	FinSent         uint8
-	Family          uint16
-	Lport           uint16
-	Rport           uint16
 	Lost            uint16
 	Pending         uint8
 	Secret          uint8
-	Laddr           [16]uint8
-	Raddr           [16]uint8
+	_               [2]byte
 	Version         uint32
 	Next            [2]uint32
 	Swept           uint32
@@ -42,6 +47,7 @@ type objectConn struct {
 	Window          uint32
 	Whole           uint32
 	Budget          [2]uint32
+	_               [4]byte
 	Pos             [2]uint64
 	LastTs          [2]uint64
 	Last            [2][8]uint8

@@ -31,7 +31,7 @@ type Extensible interface {
 
 // shared are the maps of programs made of the same code.
 var shared = []string{
-	"socket_events", "socket_counters", "socket_threads", "socket_decisions", "tls_conns", "tls_threads", "tls_processes",
+	"socket_events", "socket_counters", "socket_threads", "socket_decisions", "tls_conns", "tls_sockets", "tls_threads", "tls_processes",
 	"tls_gaps",
 	"go_goroutines", "go_processes", "go_marks", "go_serving",
 }

@@ -13,12 +13,23 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type objectAddress struct {
+	_      structs.HostLayout
+	Laddr  [16]uint8
+	Raddr  [16]uint8
+	Netns  uint32
+	Family uint16
+	Lport  uint16
+	Rport  uint16
+	Zero   uint16
+}
+
 type objectConn struct {
 	_               structs.HostLayout
 	Id              uint64
 	Start           uint64
+	Address         objectAddress
 	Tgid            uint32
-	Netns           uint32
 	State           uint8
 	Role            uint8
 	Proto           uint8
@@ -27,14 +38,10 @@ type objectConn struct {
 	Known           [2]uint8
 	LastLen         [2]uint8
 	FinSent         uint8
-	Family          uint16
-	Lport           uint16
-	Rport           uint16
 	Lost            uint16
 	Pending         uint8
 	Secret          uint8
-	Laddr           [16]uint8
-	Raddr           [16]uint8
+	_               [2]byte
 	Version         uint32
 	Next            [2]uint32
 	Swept           uint32
@@ -42,6 +49,7 @@ type objectConn struct {
 	Window          uint32
 	Whole           uint32
 	Budget          [2]uint32
+	_               [4]byte
 	Pos             [2]uint64
 	LastTs          [2]uint64
 	Last            [2][8]uint8
@@ -346,6 +354,7 @@ const (
 	objectMapTlsFresh             = "tls_fresh"
 	objectMapTlsGaps              = "tls_gaps"
 	objectMapTlsProcesses         = "tls_processes"
+	objectMapTlsSockets           = "tls_sockets"
 	objectMapTlsThreads           = "tls_threads"
 	objectProgSocketFdEach        = "socket_fd_each"
 	objectProgSocketFdState       = "socket_fd_state"
@@ -492,6 +501,7 @@ type objectMapSpecs struct {
 	TlsFresh        *ebpf.MapSpec `ebpf:"tls_fresh"`
 	TlsGaps         *ebpf.MapSpec `ebpf:"tls_gaps"`
 	TlsProcesses    *ebpf.MapSpec `ebpf:"tls_processes"`
+	TlsSockets      *ebpf.MapSpec `ebpf:"tls_sockets"`
 	TlsThreads      *ebpf.MapSpec `ebpf:"tls_threads"`
 }
 
@@ -566,6 +576,7 @@ type objectMaps struct {
 	TlsFresh        *ebpf.Map `ebpf:"tls_fresh"`
 	TlsGaps         *ebpf.Map `ebpf:"tls_gaps"`
 	TlsProcesses    *ebpf.Map `ebpf:"tls_processes"`
+	TlsSockets      *ebpf.Map `ebpf:"tls_sockets"`
 	TlsThreads      *ebpf.Map `ebpf:"tls_threads"`
 }
 
@@ -595,6 +606,7 @@ func (m *objectMaps) Close() error {
 		m.TlsFresh,
 		m.TlsGaps,
 		m.TlsProcesses,
+		m.TlsSockets,
 		m.TlsThreads,
 	)
 }

@@ -60,7 +60,7 @@ func buildHTTPSFor(t *testing.T, version, arch string) string {
 }
 
 // A server and a client of Go, each request with a path of its own: it has one span on
-// each side.
+// each side. Where each has a connection of its own, goroutines change threads during handshakes.
 func TestLiveGo(t *testing.T) {
 	livetest.RequireRoot(t)
 	for _, version := range toolchains() {
@@ -93,7 +93,7 @@ func testGo(t *testing.T, version string) {
 	time.Sleep(500 * time.Millisecond)
 
 	const n, callers = 25, 16
-	for _, protocol := range []string{"h1", "h2"} {
+	for _, protocol := range []string{"h1", "h2", "close"} {
 		get := exec.Command(exe, "get", strconv.Itoa(n), strconv.Itoa(callers), protocol, fmt.Sprintf("https://127.0.0.1:%d/%s", port, protocol))
 		out, err := get.CombinedOutput()
 		require.NoError(t, err, string(out))
@@ -113,21 +113,23 @@ func testGo(t *testing.T, version string) {
 						path = "/" + path
 					}
 					paths[s.Kind()][path]++
-					versions[fmt.Sprint(s.Kind(), path[:3], a["network.protocol.version"])]++
-					assert.EqualValues(t, 200, a["http.response.status_code"], path)
+					protocol, _, _ := strings.Cut(path[1:], "/")
+					versions[fmt.Sprint(s.Kind(), "/", protocol, a["network.protocol.version"])]++
+					assert.EqualValues(t, 200, a["http.response.status_code"], "%s: %v", path, a)
 				}
 			}
 		}
 	}
 	assert.Equal(t, map[string]int{
 		"Server/h11.1": n * callers, "Client/h11.1": n * callers, "Server/h22": n * callers, "Client/h22": n * callers,
+		"Server/close1.1": n * callers, "Client/close1.1": n * callers,
 	}, versions)
 	for kind, seen := range paths {
 		for path, times := range seen {
 			assert.Equal(t, 1, times, "%s %s", kind, path)
 		}
 	}
-	record(t, support.Library{Library: "Go crypto/tls", Version: version, Program: "net/http, HTTP/1.1 and 2", Requests: 2 * n * callers})
+	record(t, support.Library{Library: "Go crypto/tls", Version: version, Program: "net/http, HTTP/1.1 and 2", Requests: 3 * n * callers})
 }
 
 // In what each toolchain builds for the other architecture, too, all places are found.

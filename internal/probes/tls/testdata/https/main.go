@@ -4,7 +4,8 @@
 // Command https is built by many toolchains, also old ones:
 //
 //	https serve PORT                 a server with a certificate of its own
-//	https get N CALLERS [h2] URL     so many requests by each caller; URL/CALLER-NUMBER
+//	https get N CALLERS HOW URL      so many requests by each caller, of URL/CALLER-NUMBER; HOW is
+//	                                 h1, h2, or "close" for a connection for each
 package main
 
 import (
@@ -31,7 +32,7 @@ func main() {
 	}
 	n, _ := strconv.Atoi(os.Args[2])
 	callers, _ := strconv.Atoi(os.Args[3])
-	get(n, callers, os.Args[len(os.Args)-2] == "h2", os.Args[len(os.Args)-1])
+	get(n, callers, os.Args[4], os.Args[5])
 }
 
 func serve(port string) {
@@ -50,10 +51,11 @@ func serve(port string) {
 	log.Fatal(s.ListenAndServeTLS("", ""))
 }
 
-func get(n, callers int, h2 bool, url string) {
+func get(n, callers int, how, url string) {
 	var wg sync.WaitGroup
 	client := http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: h2, MaxIdleConnsPerHost: callers,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: how == "h2", DisableKeepAlives: how == "close",
+		MaxIdleConnsPerHost: callers,
 	}}
 	for c := 0; c < callers; c++ {
 		wg.Add(1)
