@@ -9,12 +9,13 @@
 #include "kernel/address.h"
 #include "kernel/fd.h"
 
-/* The descriptor of a Conn: its first member is a net.Conn (its type, and where it is), mostly a
- * *net.TCPConn, whose only member is a *netFD, which begins with a poll.FD: fdMutex of 16 bytes,
- * then Sysfd (src/internal/poll/fd_unix.go of Go). What is something else reads as no descriptor of
- * a socket, or as one that nobody encrypts. */
+/* A Conn's first member is a net.Conn: its type, and where it is. That is mostly a *net.TCPConn, whose
+ * only member is a *netFD, which begins with a poll.FD: fdMutex of 16 bytes, then Sysfd
+ * (src/internal/poll/fd_unix.go of Go). Else it may wrap one, most of which have that net.Conn first,
+ * too. What is something else reads as no descriptor of a socket, or as one that nobody encrypts. */
 #define GO_CONN_DATA 8
 #define GO_SYSFD 16
+#define GO_WRAPPED 3
 
 static __always_inline __u64 go_word(__u64 at)
 {
@@ -24,32 +25,41 @@ static __always_inline __u64 go_word(__u64 at)
 	return word;
 }
 
-/* The connection of a Conn, by the socket that it uses. What the thread used last may be another
- * one's: a goroutine that waits for a processor at the end of its system call goes on in any thread.
- * That is asked where the Conn uses something that wraps the socket. */
-__noinline __u64 tls_go_join(__u64 object, __u64 id)
+/* The number of the plaintext connection of a net.TCPConn's socket; 0 when that is not known. */
+__noinline __u64 tls_go_plain(__u64 conn)
 {
-	struct tls_key key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
-	__u64 fd = go_word(go_word(go_word(object + GO_CONN_DATA)) + GO_SYSFD), ino, found, *known;
+	__u64 fd = go_word(go_word(conn) + GO_SYSFD), ino, *plain;
 	struct address a = {};
-	struct conn *c;
 	struct sock *sk;
 
 	if (fd >> 31)
-		return tls_join(object, id);
+		return 0;
 	sk = sock_of(fd, SOCK_STREAM, &ino);
 	if (!sk)
-		return tls_join(object, id);
+		return 0;
 	READ_ADDRESS(&a, sk);
-	known = bpf_map_lookup_elem(&tls_sockets, &a);
-	if (!known)
-		return tls_join(object, id);
-	found = *known;
-	c = bpf_map_lookup_elem(&tls_conns, &found);
+	plain = bpf_map_lookup_elem(&tls_sockets, &a);
+	return plain ? *plain : 0;
+}
+
+/* The connection of a Conn, by the socket that it uses. What the thread used last may be another
+ * one's: a goroutine that waits for a processor at the end of its system call goes on in any thread.
+ * That is asked where the socket is not found. */
+__noinline __u64 tls_go_join(__u64 object, __u64 id)
+{
+	struct tls_key key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
+	__u64 at = object, plain = 0;
+	struct conn *c;
+
+	for (int i = 0; i < GO_WRAPPED && !plain; i++) {
+		at = go_word(at + GO_CONN_DATA);
+		plain = tls_go_plain(at);
+	}
+	c = bpf_map_lookup_elem(&tls_conns, &plain);
 	if (!c)
 		return tls_join(object, id);
-	tls_own(c, found, &key, id);
-	return found;
+	tls_own(c, plain, &key, id);
+	return plain;
 }
 
 /* At the call of memmove(to, from, n) in (*Conn).Read, which copies from the record

@@ -60,7 +60,8 @@ func buildHTTPSFor(t *testing.T, version, arch string) string {
 }
 
 // A server and a client of Go, each request with a path of its own: it has one span on
-// each side. Where each has a connection of its own, goroutines change threads during handshakes.
+// each side. Where each has a connection of its own, goroutines change threads during handshakes, and
+// sockets are wrapped.
 func TestLiveGo(t *testing.T) {
 	livetest.RequireRoot(t)
 	for _, version := range toolchains() {

@@ -5,11 +5,12 @@
 //
 //	https serve PORT                 a server with a certificate of its own
 //	https get N CALLERS HOW URL      so many requests by each caller, of URL/CALLER-NUMBER; HOW is
-//	                                 h1, h2, or "close" for a connection for each
+//	                                 h1, h2, or "close" for a connection for each, wrapped
 package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -19,8 +20,10 @@ import (
 	"io"
 	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -51,12 +54,30 @@ func serve(port string) {
 	log.Fatal(s.ListenAndServeTLS("", ""))
 }
 
+// layout ends the program where a Conn is not what bpf/include/tls_go.h reads of it.
+func layout() {
+	conn := reflect.TypeOf((*tls.Conn)(nil)).Elem().Field(0)
+	fd := reflect.TypeOf((*net.TCPConn)(nil)).Elem().Field(0).Type.Field(0)
+	poll := fd.Type.Elem().Field(0)
+	sysfd, ok := poll.Type.FieldByName("Sysfd")
+	if conn.Type != reflect.TypeOf((*net.Conn)(nil)).Elem() || fd.Type.String() != "*net.netFD" || poll.Type.String() != "poll.FD" || !ok || sysfd.Offset != 16 {
+		log.Fatal(conn.Type, fd.Type, poll.Type, sysfd.Offset)
+	}
+}
+
 func get(n, callers int, how, url string) {
+	layout()
 	var wg sync.WaitGroup
 	client := http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: how == "h2", DisableKeepAlives: how == "close",
 		MaxIdleConnsPerHost: callers,
 	}}
+	if how == "close" {
+		client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &twice{&wrapped{Conn: c}}, err
+		}
+	}
 	for c := 0; c < callers; c++ {
 		wg.Add(1)
 		go func(c int) {
@@ -76,6 +97,20 @@ func get(n, callers int, how, url string) {
 	wg.Wait()
 	time.Sleep(2 * time.Second) // the receiver finds its executable, and reads
 }
+
+// wrapped is a connection as programs make them that count its bytes.
+type wrapped struct {
+	net.Conn
+	read int64
+}
+
+func (w *wrapped) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	w.read += int64(n)
+	return n, err
+}
+
+type twice struct{ net.Conn }
 
 func check(err error) {
 	if err != nil {
