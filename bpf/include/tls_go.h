@@ -91,8 +91,8 @@ int tls_go_write(struct pt_regs *ctx)
 	return 0;
 }
 
-/* A handshake is under way: the first message of the other side has just been read, so
- * the connection is one of TLS. The Conn's address may have been that of another Conn. All of the states of a handshake begin with the Conn. */
+/* A handshake is under way: the other side's first message has just been read, so the connection is
+ * one of TLS. The address may have been another Conn's. All states of a handshake begin with the Conn. */
 SEC("uprobe")
 int tls_go_handshake(struct pt_regs *ctx)
 {
